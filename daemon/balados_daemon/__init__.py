@@ -1,0 +1,1 @@
+"""The daemon: a person's whole podcast library on one device, served to players on localhost."""

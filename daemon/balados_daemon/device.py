@@ -1,0 +1,146 @@
+"""What a device can be asked beyond its library: the parts of the daemon behind one door for the API."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, convert
+
+from balados_daemon import episodes, status
+from balados_daemon.episodes import Episode
+from balados_daemon.feeds.refresh import Feeds
+from balados_daemon.library_service import LibraryService
+from balados_daemon.receiving import Received
+from balados_daemon.status import Check, Status
+from balados_daemon.storage import device as device_storage
+from balados_daemon.storage import feeds as feeds_storage
+from balados_daemon.storage.feeds import CachedEpisode, CachedFeed
+from balados_daemon.sync import pairing
+from balados_daemon.sync.engine import Engine
+from balados_daemon.sync.line import RelayUnavailable, SyncTrouble
+from balados_daemon.sync.pairing import JoinPlan
+from balados_daemon.sync.relay_client import RelayHttp
+from balados_daemon.why import Cause, causes
+from balados_shared import problems
+from balados_shared.errors import BaladosError
+from balados_shared.http.shapes import play_shape
+from balados_shared.ids import FeedId
+from balados_shared.kinds import PlayStatus
+from balados_shared.problems import Problem
+from balados_shared.storage.database import Database
+from balados_shared.storage.log import Event
+
+
+class Followed(Struct, frozen=True):
+    """A subscription as a person reads it."""
+
+    url: str
+    title: str | None
+    subscribed_at: str
+
+
+class DeviceService:
+    """What the API asks of a device. Troubles with the relay or a feed come out as Problem 502, 503 or 409."""
+
+    def __init__(
+        self,
+        database: Database,
+        library: LibraryService,
+        engine: Engine,
+        feeds: Feeds,
+        clock: Callable[[], int],
+        data_dir: Path,
+    ) -> None:
+        self._database = database
+        self.library = library
+        self._engine = engine
+        self._feeds = feeds
+        self._clock = clock
+        self._data_dir = data_dir
+
+    def status(self) -> Status:
+        """Return how it stands."""
+        return status.status(self.library, self._engine, self._clock)
+
+    async def examine(self) -> list[Check]:
+        """Look at everything that can be wrong."""
+        return await status.examine(self._database, self.library, self._engine, self._data_dir)
+
+    async def sync(self) -> Received:
+        """Run one round now."""
+        try:
+            return await self._engine.sync_now()
+        except SyncTrouble as trouble:
+            raise _relay_problem(trouble) from None
+
+    async def pair(self, url: str, code: str, *, dry_run: bool) -> tuple[str | None, JoinPlan]:
+        """Join a relay, or only say what that would do."""
+        address = pairing.check_url(url)
+        try:
+            async with RelayHttp(address) as http:
+                plan = await pairing.preview(http, self.library, code)
+                if dry_run:
+                    return None, plan
+                joined = await pairing.join(http, address, code, self.library.device, self._clock)
+        except SyncTrouble as trouble:
+            raise _relay_problem(trouble) from None
+        await self._engine.membership.join(joined.relay)
+        self._engine.joined()
+        return joined.account, plan
+
+    async def why(self, name: str) -> tuple[Episode, dict[str, Any] | None, list[Cause], bool]:
+        """Return an episode, where it stands, what led there, and whether the relay could be asked too."""
+        episode = await self.find_episode(name)
+        here = self.library.events_of(PlayStatus.kind, episode.key)
+        elsewhere, names, asked = await self._ask_relay(episode.key)
+        stands = self.library.play_status(episode.item, episode.feed)
+        return episode, play_shape(stands) if stands else None, causes(here, elsewhere, names), asked
+
+    async def find_episode(self, name: str) -> Episode:
+        """Find an episode by what a person types."""
+        return await episodes.find_episode(self._database, self.library, name)
+
+    async def episodes(self, feed: str, *, refresh: bool) -> tuple[CachedFeed, list[CachedEpisode]]:
+        """Return a feed and its episodes."""
+        try:
+            return await self._feeds.listing(FeedId.read(feed), refresh=refresh)
+        except Problem:
+            raise
+        except BaladosError as error:
+            raise Problem(502, "BAD_GATEWAY", str(error)) from None
+
+    def followed(self) -> list[Followed]:
+        """Return the subscriptions, newest first, titled as this device has read them."""
+        titles = self._database.read(feeds_storage.titles)
+        return [
+            Followed(
+                subscription.rss_source_feed.url,
+                titles.get(subscription.rss_source_feed) or subscription.title,
+                subscription.subscribed_at.write(),
+            )
+            for subscription in self.library.subscriptions()
+        ]
+
+    async def _ask_relay(self, key: str) -> tuple[list[Event], dict[str, str], bool]:
+        """Ask the relay's log too, if it can be reached; else do with what we know."""
+        relay, own = self._engine.membership.relay, self.library.device
+        names = self._database.read(lambda c: device_storage.device_names(c, self.library.account))
+        elsewhere: list[Event] = []
+        asked = False
+        if relay is not None:
+            try:
+                async with RelayHttp(relay.url) as http:
+                    client = self._engine.client(relay, http)
+                    elsewhere = convert(await client.events(PlayStatus.kind, key), list[Event])
+                    names |= await client.devices()
+                    asked = True
+            except SyncTrouble:
+                asked = False
+            await self._database.write(lambda c: device_storage.save_device_names(c, self.library.account, names))
+        return elsewhere, names | {own.id: f"{own.name} (this device)"}, asked
+
+
+def _relay_problem(trouble: SyncTrouble) -> Problem:
+    if isinstance(trouble, RelayUnavailable):
+        return Problem(503, "RELAY_UNAVAILABLE", str(trouble))
+    return problems.conflict("RELAY_REFUSED", str(trouble))

@@ -1,0 +1,188 @@
+"""The one write path of a device: every change of the library, from whichever side, goes through here.
+
+Law: a change is acknowledged when its record, its line in the log and its place in the queue are on the disk, and only
+then others hear of it (DESIGN.md section 4).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+from balados_daemon import receiving
+from balados_daemon.receiving import Received
+from balados_daemon.storage import device as device_storage
+from balados_daemon.storage import held
+from balados_daemon.storage.device import Device
+from balados_daemon.sync.schedule import queue_time
+from balados_daemon.undo import undo
+from balados_shared import problems
+from balados_shared.edit import Edit, subscribe
+from balados_shared.http.access import Pace
+from balados_shared.http.hub import Hub
+from balados_shared.ids import FeedId
+from balados_shared.kinds import Subscription, kind_named
+from balados_shared.record import Record
+from balados_shared.rules import value_of
+from balados_shared.storage import counts, queue, reading
+from balados_shared.storage.database import Database
+from balados_shared.storage.library import Library, Saved
+from balados_shared.storage.queue import Letter
+from balados_shared.storage.reader import LibraryReader
+from balados_shared.wire import SyncAnswer
+
+
+class LibraryService(LibraryReader):
+    """The library of this device. `on_change` is called after each local change, `clock` gives milliseconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        account: int,
+        device: Device,
+        *,
+        clock: Callable[[], int],
+        hub: Hub,
+        snapshots: Path,
+    ) -> None:
+        super().__init__(database, account)
+        self._snapshots = snapshots
+        self.device = device
+        self.clock_offset = 0
+        """What to add to our clock, as measured against the relay's, in milliseconds."""
+        self.on_change: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._hub = hub
+
+    def now(self) -> int:
+        """Return the time by which changes are dated: our clock, corrected by the measured offset."""
+        return self._clock() + self.clock_offset
+
+    async def change(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> bool:
+        """Make a person's change, durable and queued. False when it would change nothing."""
+        return await self.edit(wish, pace) is not None
+
+    async def edit(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> Saved | None:
+        """Make a person's change and return what it did."""
+        saved = await self._database.write(partial(self._edit, wish=wish, pace=pace))
+        if saved is not None:
+            self._hub.announce(self.account)
+            self.on_change()
+        return saved
+
+    def count(self) -> int:
+        """Return how far this device has numbered its changes."""
+        device = self.device.id
+        return self._database.read(lambda connection: counts.load(connection, self.account, device))
+
+    def letters(self, *, limit: int, everything: bool) -> list[Letter]:
+        """Return what is to be sent now; `everything` also counts what the schedule still gathers."""
+        now = self._clock() + (queue.FAR if everything else 0)
+        return self._read(queue.letters, now=now, limit=limit)
+
+    def queue_due(self) -> int | None:
+        """Return from when on something wants to be sent, by our own clock; None when nothing waits."""
+        return self._read(queue.next_due, now=self._clock())
+
+    def queue_summary(self) -> queue.Summary:
+        """Return how much waits for the relay."""
+        return self._read(queue.summary)
+
+    def waiting(self) -> list[queue.Waiting]:
+        """Return the rows of the queue."""
+        return self._read(queue.waiting)
+
+    async def retry(self) -> int:
+        """Give every parked row another chance. Returns how many."""
+        retry = partial(queue.retry, account=self.account, now=self._clock())
+        tried = await self._database.write(retry)
+        self.on_change()
+        return tried
+
+    def names(self) -> list[tuple[str, str]]:
+        """Return (kind, key) of every record that is there."""
+        return self._read(reading.names)
+
+    def number_of(self, kind: str) -> int:
+        """Count the records of a kind that are there."""
+        return self._read(reading.number_of, kind=kind_named(kind))
+
+    async def receive(self, answer: SyncAnswer, letters: Sequence[Letter] = ()) -> Received:
+        """Store what the relay says. Before the mass-removal brake holds something, a snapshot is taken."""
+        if self._must_hold(answer):
+            await self._database.snapshot(self._snapshots / f"before-mass-removal-{self._clock()}.db")
+        received = await self._database.write(
+            partial(
+                receiving.receive,
+                account=self.account,
+                answer=answer,
+                letters=letters,
+                now=self.now(),
+                own=self.device.id,
+            )
+        )
+        if received.changed:
+            self._hub.announce(self.account)
+        return received
+
+    def _must_hold(self, answer: SyncAnswer) -> bool:
+        """Whether the mass-removal brake will hold some of an answer."""
+        ask = partial(receiving.removals, account=self.account, records=answer.records, now=self.now())
+        return bool(self._database.read(partial(ask, own=self.device.id)))
+
+    async def undo(self, number: int, *, force: bool = False) -> Saved | None:
+        """Undo one event of the log. Raises Problem 404, or Refused when it cannot be undone."""
+        event = self.event(number)
+        record = self.record(event.kind, event.key) if event else None
+        if event is None or record is None:
+            raise problems.not_found("There is no such event in the log")
+        return await self.edit(undo(event, value_of(record), force=force))
+
+    def held(self) -> list[Subscription]:
+        """Return the subscriptions whose removal is held, as they would be."""
+        records = self._read(held.everything)
+        return [value for record in records if isinstance(value := value_of(record), Subscription)]
+
+    async def let_go(self) -> int:
+        """Accept every removal that is held. Returns how many."""
+        done = await self._database.write(self._let_go)
+        self._hub.announce(self.account)
+        return done
+
+    async def keep(self) -> int:
+        """Keep every subscription whose removal is held: a new edit that knows the removal. Returns how many."""
+        kept = await self._database.write(self._keep)
+        self._hub.announce(self.account)
+        self.on_change()
+        return kept
+
+    def _edit(self, connection: Connection, wish: Edit, pace: Pace) -> Saved | None:
+        with Library(connection, self.account) as library:
+            saved = library.edit(wish, device=self.device.id, now=self.now())
+        if saved is not None:
+            self._queue(connection, saved.id, playing=pace is Pace.PLAYING)
+        return saved
+
+    def _queue(self, connection: Connection, row: int, *, playing: bool) -> None:
+        """Queue a change, where there is a relay to send it to; pairing queues all that came before."""
+        if device_storage.load_relay(connection, self.account) is not None:
+            now = self._clock()  # the queue lives by our own clock: an offset that is learnt must not move it
+            queue.put(connection, self.account, row, now=now, due=queue_time(now, playing=playing))
+
+    def _let_go(self, connection: Connection) -> int:
+        records = held.everything(connection, self.account)
+        self._join_held(connection, records)
+        return len(records)
+
+    def _join_held(self, connection: Connection, records: Sequence[Record]) -> None:
+        with Library(connection, self.account) as library:
+            library.join_all(records, now=self.now())
+        for record in records:
+            held.release(connection, self.account, record)
+
+    def _keep(self, connection: Connection) -> int:
+        records = held.everything(connection, self.account)
+        self._join_held(connection, records)
+        for record in records:
+            self._edit(connection, subscribe(FeedId(record.key)), Pace.AT_ONCE)
+        return len(records)

@@ -1,0 +1,1 @@
+"""The numbered migrations of what is local to a device. They only grow."""

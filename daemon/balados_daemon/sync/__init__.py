@@ -1,0 +1,1 @@
+"""Keeping this device in step with its relay: when (schedule), what (round), and over which line (HTTP or live)."""

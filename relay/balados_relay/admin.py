@@ -1,0 +1,75 @@
+"""What the relay's operator can do, whether the relay runs (over its API) or not (on its files)."""
+
+from msgspec import Struct
+
+from balados_relay.accounts.service import Accounts
+from balados_relay.storage import accounts as storage
+from balados_shared.storage import reading
+from balados_shared.storage.database import Database
+from balados_shared.times import Instant
+
+
+class AccountRow(Struct, frozen=True):
+    """An account: whose, since when, with how many devices and records."""
+
+    name: str
+    created_at: str
+    devices: int
+    records: int
+
+
+class GrantRow(Struct, frozen=True):
+    """A device that may, or might once, speak for an account."""
+
+    id: str
+    name: str
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class Admin:
+    """The operator's commands. `token` is what they show over the API."""
+
+    def __init__(self, database: Database, accounts: Accounts, token: str) -> None:
+        self._database = database
+        self._accounts = accounts
+        self.token = token
+
+    async def invite(self, name: str) -> str:
+        """Return a pairing code for an account, which is made if it is new."""
+        return await self._accounts.invite(name)
+
+    async def accounts(self) -> list[AccountRow]:
+        """Return all accounts, by name."""
+        rows = await self._database.scan(
+            lambda connection: [
+                (account, storage.list_grants(connection, account.id), len(reading.names(connection, account.id)))
+                for account in storage.list_accounts(connection)
+            ]
+        )
+        return [
+            AccountRow(a.name, Instant(a.created).write(), sum(g.revoked_at is None for g in grants), records)
+            for a, grants, records in rows
+        ]
+
+    async def devices(self, name: str) -> list[GrantRow]:
+        """Return the devices of an account. Raises Problem 404 for an unknown one."""
+        return [
+            GrantRow(
+                grant.app_id,
+                grant.device_name,
+                Instant(grant.created).write(),
+                _written(grant.last_used),
+                _written(grant.revoked_at),
+            )
+            for grant in await self._accounts.devices(name)
+        ]
+
+    async def revoke(self, name: str, device: str) -> str:
+        """Revoke a device by its id or name; return its id. Raises Problem 404 or 409."""
+        return (await self._accounts.revoke(name, device)).app_id
+
+
+def _written(time: int | None) -> str | None:
+    return Instant(time).write() if time is not None else None

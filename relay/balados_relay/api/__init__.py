@@ -1,0 +1,1 @@
+"""The relay's HTTP edge: who calls, and the routes."""

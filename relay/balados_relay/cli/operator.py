@@ -1,0 +1,52 @@
+"""Reaching the operator functions: over the API while the relay runs, else on its files, locked meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from msgspec import to_builtins
+
+from balados_relay.admin import Admin
+from balados_relay.settings import Settings
+from balados_shared.errors import BaladosError
+from balados_shared.storage.errors import DataDirectoryInUse
+from balados_shared.storage.lock import DataDirectoryLock, read_announcement
+from balados_shared.storage.token_file import read_token
+
+
+class Failed(BaladosError):
+    """The relay said no; the text is its answer."""
+
+
+def operate(data_dir: Path, method: str, path: str, fields: dict[str, str], directly: Callable[[Admin], Any]) -> Any:
+    """Ask the running relay; if none runs, do it `directly`. Returns plain data."""
+    announced = read_announcement(data_dir)
+    if announced is not None and announced.url is not None:
+        return _ask(data_dir, announced.url, method, path, fields)
+    try:
+        with DataDirectoryLock(data_dir):
+            return asyncio.run(_do(Settings(data_dir), directly))
+    except DataDirectoryInUse:
+        raise Failed("the relay is just starting; try again") from None
+
+
+def _ask(data_dir: Path, url: str, method: str, path: str, fields: dict[str, str]) -> Any:
+    headers = {"Authorization": f"Bearer {read_token(data_dir / 'admin-token')}"}
+    how: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+    try:
+        answer = httpx.request(method, f"{url}/api/v1/admin{path}", headers=headers, timeout=60, trust_env=False, **how)
+    except httpx.TransportError:
+        raise Failed("the relay runs but does not answer") from None
+    if answer.is_success:
+        return answer.json()
+    problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+    raise Failed(problem.get("message") or f"the relay answers {answer.status_code}")
+
+
+async def _do(settings: Settings, directly: Callable[[Admin], Awaitable[Any]]) -> Any:
+    from balados_relay.app import open_relay
+
+    async with open_relay(settings) as relay:
+        return to_builtins(await directly(relay.admin))

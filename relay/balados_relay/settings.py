@@ -1,0 +1,35 @@
+"""What a relay is told when it starts: read once, here."""
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+DEFAULT_PORT = 2253
+DEFAULT_HOST = "127.0.0.1"
+
+
+class Settings(Struct, frozen=True):
+    """Where the relay's data lies and where it listens (port 0 takes a free one)."""
+
+    data_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "relay.db"
+
+    @property
+    def token_file(self) -> Path:
+        """The token by which `balados-relay` commands speak to the running relay. Only the owner may read it."""
+        return self.data_dir / "admin-token"
+
+
+def default_data_dir() -> Path:
+    """Return `BALADOS_DATA_DIR`, or the platform's place for a person's data."""
+    if chosen := os.environ.get("BALADOS_DATA_DIR"):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("balados-relay", appauthor=False))

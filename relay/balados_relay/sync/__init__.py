@@ -1,0 +1,1 @@
+"""What devices send is merged here, and the others are told."""

@@ -1,0 +1,60 @@
+"""`/api/v1/likes`: liked feeds and episodes (protocol sheet, section 3.4)."""
+
+from typing import Any
+
+from litestar import Router, delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Struct
+
+from balados_shared import problems
+from balados_shared.edit import like, unlike
+from balados_shared.http.access import CallersLibrary
+from balados_shared.http.shapes import SUCCESS, like_shape
+from balados_shared.ids import EpisodeId, FeedId
+
+MAX_PAGE = 500
+
+
+class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
+    """What to like: a feed, or one of its episodes."""
+
+    rss_source_feed: str | None = None
+    rss_source_item: str | None = None
+    feed_url: str | None = None
+
+
+@get("/", summary="List what is liked")
+async def list_likes(
+    library: CallersLibrary, limit: FromQuery[int] = MAX_PAGE, offset: FromQuery[int] = 0
+) -> dict[str, Any]:
+    limit, offset = min(max(limit, 1), MAX_PAGE), max(offset, 0)
+    found = library.likes(limit=limit + 1, offset=offset)
+    return {"likes": [like_shape(like) for like in found[:limit]], "has_more": len(found) > limit}
+
+
+@post("/", status_code=200, summary="Like a feed or an episode")
+async def add_like(data: JSONBody[LikeBody], library: CallersLibrary) -> dict[str, str]:
+    text = data.rss_source_feed or data.feed_url
+    if not text:
+        raise problems.bad_request("Missing required parameter: rss_source_feed")
+    feed = FeedId.read(text)
+    await library.change(like(feed, EpisodeId.read(data.rss_source_item, feed) if data.rss_source_item else None))
+    return SUCCESS
+
+
+@delete("/{feed:str}", status_code=200, summary="Like a feed no more")
+async def remove_feed_like(feed: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+    await library.change(unlike(FeedId.read(feed)))
+    return SUCCESS
+
+
+@delete("/{feed:str}/{item:str}", status_code=200, summary="Like an episode no more")
+async def remove_episode_like(feed: FromPath[str], item: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+    liked = FeedId.read(feed)
+    await library.change(unlike(liked, EpisodeId.read(item, liked)))
+    return SUCCESS
+
+
+router = Router(
+    "/likes", route_handlers=[list_likes, add_like, remove_feed_like, remove_episode_like], tags=["Library"]
+)

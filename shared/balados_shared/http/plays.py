@@ -1,0 +1,122 @@
+"""`/api/v1/play`: where somebody is in an episode (protocol sheet, section 3.4)."""
+
+from typing import Any, Literal
+
+from litestar import Router, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Struct
+
+from balados_shared import problems
+from balados_shared.edit import progress
+from balados_shared.http.access import CallersLibrary, LibraryAccess, Pace
+from balados_shared.http.shapes import SUCCESS, play_shape
+from balados_shared.ids import EpisodeId, FeedId
+
+MAX_PAGE = 100
+
+PlayerState = Literal["playing", "paused", "seeked", "ended"]
+
+
+class PlayBody(Struct, rename={"episode_id": "episodeId", "feed_url": "feedUrl"}):
+    """A position report: documented (`rss_source_…`, `played`) or as balados.app's queue sends it.
+
+    `position` and `duration` are seconds. `state` says what the player does; while it is `playing`, other devices
+    hear of it at most every 30 seconds (DESIGN.md section 4, "Playing").
+    """
+
+    position: float | None = None
+    rss_source_feed: str | None = None
+    rss_source_item: str | None = None
+    played: bool | None = None
+    episode_id: str | None = None
+    feed_url: str | None = None
+    completed: bool | None = None
+    duration: float | None = None
+    state: PlayerState = "paused"
+
+
+class PositionBody(Struct):
+    """A new position in an episode that the path names."""
+
+    position: float | None = None
+    played: bool | None = None
+    duration: float | None = None
+    rss_source_feed: str | None = None
+    state: PlayerState = "paused"
+
+
+@get("/", summary="List play statuses, the newest first")
+async def list_play_statuses(
+    library: CallersLibrary,
+    played: FromQuery[str | None] = None,
+    feed: FromQuery[str | None] = None,
+    limit: FromQuery[int] = 50,
+    offset: FromQuery[int] = 0,
+) -> dict[str, Any]:
+    limit, offset = min(max(limit, 1), MAX_PAGE), max(offset, 0)
+    statuses, total = library.play_statuses(
+        feed=FeedId.read(feed) if feed else None,
+        played=None if played is None else played == "true",
+        limit=limit,
+        offset=offset,
+    )
+    pagination = {"limit": limit, "offset": offset, "total": total}
+    return {"play_statuses": [play_shape(status) for status in statuses], "pagination": pagination}
+
+
+@get("/{feed:str}/{item:str}", summary="Show where one episode stands")
+async def show_play_status(feed: FromPath[str], item: FromPath[str], library: CallersLibrary) -> dict[str, Any]:
+    named = FeedId.read(feed)
+    status = library.play_status(EpisodeId.read(item, named), named)
+    if status is None:
+        raise problems.not_found("Nothing is known of this episode yet")
+    return play_shape(status)
+
+
+@post("/", status_code=200, summary="Report a position")
+async def record_play(data: JSONBody[PlayBody], library: CallersLibrary) -> dict[str, str]:
+    feed_text, item_text = data.rss_source_feed or data.feed_url, data.rss_source_item or data.episode_id
+    if not feed_text or not item_text or data.position is None:
+        raise problems.bad_request("Missing required parameters: rss_source_feed, rss_source_item, position, played")
+    feed = FeedId.read(feed_text)
+    played = data.played if data.played is not None else data.completed
+    wish = progress(
+        feed, EpisodeId.read(item_text, feed), position=data.position, played=played, duration=data.duration
+    )
+    await library.change(wish, _pace(data.state))
+    return SUCCESS
+
+
+@put("/{item:str}/position", summary="Set the position of an episode")
+async def set_position(
+    item: FromPath[str],
+    data: JSONBody[PositionBody],
+    library: CallersLibrary,
+    feed: FromQuery[str | None] = None,
+) -> dict[str, str]:
+    if data.position is None:
+        raise problems.bad_request("Missing required parameters: position")
+    named, episode = _named_episode(library, feed or data.rss_source_feed, item)
+    wish = progress(named, episode, position=data.position, played=data.played, duration=data.duration)
+    await library.change(wish, _pace(data.state))
+    return SUCCESS
+
+
+def _named_episode(library: LibraryAccess, feed: str | None, item: str) -> tuple[FeedId, EpisodeId]:
+    """Find the feed of an episode that a path names without it: the newest match (DESIGN.md section 3)."""
+    if feed:
+        named = FeedId.read(feed)
+        return named, EpisodeId.read(item, named)
+    status = library.play_status(EpisodeId.read(item))
+    if status is None:
+        raise problems.not_found("Nothing is known of this episode yet; say its feed too (rss_source_feed)")
+    return status.rss_source_feed, status.rss_source_item
+
+
+def _pace(state: PlayerState) -> Pace:
+    return Pace.PLAYING if state == "playing" else Pace.AT_ONCE
+
+
+router = Router(
+    "/play", route_handlers=[list_play_statuses, show_play_status, record_play, set_position], tags=["Library"]
+)

@@ -1,0 +1,48 @@
+"""`/api/v1/subscriptions`: what is followed (protocol sheet, section 3.4)."""
+
+from typing import Any
+
+from litestar import Router, delete, get, post
+from litestar.params import FromPath, JSONBody
+from msgspec import Struct
+
+from balados_shared import problems
+from balados_shared.edit import subscribe, unsubscribe
+from balados_shared.http.access import CallersLibrary
+from balados_shared.http.shapes import SUCCESS, subscription_shape
+from balados_shared.ids import FeedId
+
+
+class SubscribeBody(Struct, rename={"feed_url": "feedUrl"}):
+    """A wish to subscribe: documented (`rss_source_feed`) or as balados.app's queue sends it (`feedUrl`)."""
+
+    rss_source_feed: str | None = None
+    rss_source_id: str | None = None
+    feed_url: str | None = None
+    title: str | None = None
+    image: str | None = None
+
+
+@get("/", summary="List what is subscribed to")
+async def list_subscriptions(library: CallersLibrary) -> dict[str, Any]:
+    return {"subscriptions": [subscription_shape(subscription) for subscription in library.subscriptions()]}
+
+
+@post("/", status_code=200, summary="Subscribe to a feed")
+async def add_subscription(data: JSONBody[SubscribeBody], library: CallersLibrary) -> dict[str, str]:
+    feed = data.rss_source_feed or data.feed_url
+    if not feed:
+        raise problems.bad_request("Missing required parameters: rss_source_feed")
+    await library.change(subscribe(FeedId.read(feed), title=data.title, image=data.image))
+    return SUCCESS
+
+
+@delete("/{feed:str}", status_code=200, summary="Unsubscribe from a feed")
+async def remove_subscription(feed: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+    await library.change(unsubscribe(FeedId.read(feed)))
+    return SUCCESS
+
+
+router = Router(
+    "/subscriptions", route_handlers=[list_subscriptions, add_subscription, remove_subscription], tags=["Library"]
+)

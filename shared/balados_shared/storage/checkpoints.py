@@ -1,0 +1,83 @@
+"""The log's past, folded: old events are joined into a checkpoint and then deleted; the records stay provable.
+
+Law: records = checkpoint + log, at any moment (DESIGN.md section 5, "Retention"). Joining is harmless to repeat, and
+each fold is one transaction, so it may be stopped anywhere.
+"""
+
+from collections.abc import Iterator
+from sqlite3 import Connection
+
+import msgspec
+
+from balados_shared.kinds import BY_KIND
+from balados_shared.record import Record, merge
+from balados_shared.storage.database import Database
+from balados_shared.times import DAY
+from balados_shared.wire import decode_record, encode_record, stored_record
+
+KEPT = 45 * DAY
+"""How long the log remembers each change, in milliseconds."""
+
+TAGS_KEPT = 730 * DAY
+"""How long a device may stay away without starting over, in milliseconds."""
+
+
+def fold(connection: Connection, account: int, *, now: int, limit: int = 5_000) -> int:
+    """Fold at most `limit` events that are older than 45 days. Returns how many; call again until it is 0."""
+    sql = (
+        "SELECT seq, record, kind, state, incoming FROM events JOIN records ON records.id = events.record "
+        "WHERE account = ? AND events.arrived < ? ORDER BY seq LIMIT ?"
+    )
+    old = connection.execute(sql, (account, now - KEPT, limit)).fetchall()
+    for _, row, kind, state, incoming in old:
+        joined = _joined(_checkpoint(connection, row, kind), _incoming(kind, state, incoming))
+        connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (row, encode_record(joined).decode()))
+    connection.executemany("DELETE FROM events WHERE seq = ?", [(line[0],) for line in old])
+    return len(old)
+
+
+def forget_tags(connection: Connection, account: int, *, now: int) -> int:
+    """Forget the tags of arrivals older than two years, but never the last one; a device from then starts over."""
+    sql = (
+        "DELETE FROM tags WHERE account = ? AND arrived < ? "
+        "AND revision < (SELECT revision FROM libraries WHERE libraries.account = tags.account)"
+    )
+    return connection.execute(sql, (account, now - TAGS_KEPT)).rowcount
+
+
+def wrong_records(connection: Connection, account: int) -> Iterator[tuple[str, str]]:
+    """Yield (kind, key) of every record that is not its checkpoint joined with its log. None is expected."""
+    for row, kind, key, state in connection.execute(
+        "SELECT id, kind, key, state FROM records WHERE account = ? ORDER BY id", (account,)
+    ):
+        rebuilt = _checkpoint(connection, row, kind)
+        lines = connection.execute("SELECT incoming FROM events WHERE record = ? ORDER BY seq", (row,))
+        for (incoming,) in lines.fetchall():
+            rebuilt = _joined(rebuilt, _incoming(kind, state, incoming))
+        if rebuilt != stored_record(BY_KIND[kind], state):
+            yield kind, key
+
+
+async def tidy(database: Database, account: int, *, now: int) -> int:
+    """Do all of this to one library, in small transactions. Returns how many lines of the log were folded."""
+    total = 0
+    while folded := await database.write(lambda connection: fold(connection, account, now=now)):
+        total += folded
+    await database.write(lambda connection: forget_tags(connection, account, now=now))
+    return total
+
+
+def _checkpoint(connection: Connection, row: int, kind: str) -> Record | None:
+    found = connection.execute("SELECT state FROM checkpoints WHERE record = ?", (row,)).fetchone()
+    return stored_record(BY_KIND[kind], found[0]) if found else None
+
+
+def _incoming(kind: str, state: str, incoming: str) -> Record:
+    """Read what came in; the fields that name the record are those of the record."""
+    whole = msgspec.json.decode(state)
+    named = {name: whole[name] for name in BY_KIND[kind].identity if name in whole}
+    return decode_record(BY_KIND[kind], msgspec.json.decode(incoming) | named)
+
+
+def _joined(a: Record | None, b: Record) -> Record:
+    return merge(a, b) if a is not None else b

@@ -1,0 +1,62 @@
+"""The event log as it is read: the answer to "why is it at 41:10", and what an undo needs."""
+
+from sqlite3 import Connection
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from balados_shared.events import Outcome
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of the log. `before` and `after` are values in wire form without the fields that name the record.
+
+    `reports` is the number of position reports that one uninterrupted stretch of playing consists of, else 0.
+    """
+
+    event: int
+    kind: str
+    key: str
+    revision: int
+    device: str
+    number: int
+    time: int
+    arrived: int
+    outcome: Outcome
+    rule: str
+    reports: int = 0
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+_SELECT = (
+    "SELECT seq, kind, key, events.revision, device, number, events.time, events.arrived, outcome, rule, reports, "
+    "before, coalesce(after, incoming) FROM events JOIN records ON records.id = record "
+)
+_CARRIER = ("device", "number", "vector", "heads")
+
+
+def of_record(connection: Connection, account: int, kind: str, key: str) -> list[Event]:
+    """Return all that the log holds of one record, oldest first."""
+    sql = _SELECT + "WHERE account = ? AND kind = ? AND key = ? ORDER BY seq"
+    return [_event(row) for row in connection.execute(sql, (account, kind, key))]
+
+
+def latest(connection: Connection, account: int, *, before: int | None = None, limit: int = 100) -> list[Event]:
+    """Return the newest lines of the log, newest first, further back from `before` (an event number)."""
+    sql = _SELECT + "WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+    return [_event(row) for row in connection.execute(sql, (account, before or 2**62, limit))]
+
+
+def find(connection: Connection, account: int, event: int) -> Event | None:
+    """Return one line of the log."""
+    row = connection.execute(_SELECT + "WHERE account = ? AND seq = ?", (account, event)).fetchone()
+    return _event(row) if row else None
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    *plain, before, after = row
+    fields = dict(zip(Event.__struct_fields__, plain, strict=False))
+    value = {name: field for name, field in msgspec.json.decode(after).items() if name not in _CARRIER}
+    return Event(**fields, before=msgspec.json.decode(before) if before else None, after=value)

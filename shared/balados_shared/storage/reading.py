@@ -1,0 +1,137 @@
+"""What can be asked of a library. Reads only; each question is one query over an index."""
+
+from collections.abc import Iterator
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from balados_shared.cursor import Cursor
+from balados_shared.kinds import BY_KIND, Value
+from balados_shared.record import Record
+from balados_shared.rules import value_of
+from balados_shared.wire import stored_record
+
+
+class Row(NamedTuple):
+    """A stored record as it travels: the kind's list name, the stored form, and the arrival number."""
+
+    plural: str
+    state: bytes
+    revision: int
+
+
+class Page(Struct, frozen=True):
+    """What arrived after a cursor, in order. `more` says that there is more behind `cursor`."""
+
+    rows: list[Row]
+    cursor: Cursor
+    more: bool
+
+
+def head(connection: Connection, account: int) -> Cursor:
+    """Return where the library's history stands."""
+    row = connection.execute("SELECT revision, tag FROM libraries WHERE account = ?", (account,)).fetchone()
+    return Cursor(*row) if row else Cursor(0, "")
+
+
+def last_arrival(connection: Connection, account: int) -> int:
+    """Return the stamp of the last arrival, in milliseconds."""
+    row = connection.execute("SELECT arrived FROM libraries WHERE account = ?", (account,)).fetchone()
+    return row[0] if row else 0
+
+
+def fits(connection: Connection, account: int, cursor: Cursor) -> bool:
+    """Whether a cursor belongs to this history."""
+    if cursor.revision == 0:
+        return True
+    sql = "SELECT tag FROM tags WHERE account = ? AND revision = ?"
+    found: bool = connection.execute(sql, (account, cursor.revision)).fetchone() == (cursor.tag,)
+    return found
+
+
+def changes_after(connection: Connection, account: int, revision: int, limit: int) -> Page:
+    """Return the records that changed after an arrival number, at most `limit`, by arrival."""
+    sql = "SELECT kind, state, revision FROM records WHERE account = ? AND revision > ? ORDER BY revision LIMIT ?"
+    found = connection.execute(sql, (account, revision, limit + 1)).fetchall()
+    rows = [Row(BY_KIND[kind].plural, state.encode(), number) for kind, state, number in found[:limit]]
+    more = len(found) > limit
+    if not more:
+        return Page(rows, head(connection, account), False)
+    sql = "SELECT revision, tag FROM tags WHERE account = ? AND revision = ?"
+    return Page(rows, Cursor(*connection.execute(sql, (account, rows[-1].revision)).fetchone()), True)
+
+
+def find(connection: Connection, account: int, kind: str, key: str) -> Record | None:
+    """Return one record."""
+    sql = "SELECT state FROM records WHERE account = ? AND kind = ? AND key = ?"
+    row = connection.execute(sql, (account, kind, key)).fetchone()
+    return stored_record(BY_KIND[kind], row[0]) if row else None
+
+
+def names(connection: Connection, account: int) -> list[tuple[str, str]]:
+    """Return (kind, key) of every record that is there."""
+    return connection.execute("SELECT kind, key FROM records WHERE account = ? AND present", (account,)).fetchall()
+
+
+def damage(connection: Connection) -> str | None:
+    """Return what is wrong with the file itself, or None."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return None if found == "ok" else str(found)
+
+
+def values(connection: Connection, account: int) -> Iterator[Value]:
+    """Yield all values that are there, sorted by kind and key: what a fingerprint is taken of."""
+    sql = "SELECT kind, state FROM records WHERE account = ? AND present ORDER BY kind, key"
+    for kind, state in connection.execute(sql, (account,)):
+        yield value_of(stored_record(BY_KIND[kind], state))
+
+
+def listing(
+    connection: Connection,
+    account: int,
+    kind: type[Value],
+    *,
+    parent: str = "",
+    where: str | None = None,
+    limit: int = -1,
+    offset: int = 0,
+) -> list[Value]:
+    """Return the values of a kind that are there, newest first. `where` is a condition on the stored form."""
+    sql = f"SELECT state FROM records {_filter(parent, where)} ORDER BY time DESC, key LIMIT ? OFFSET ?"
+    rows = connection.execute(sql, (*_arguments(account, kind, parent), limit, offset))
+    return [value_of(stored_record(kind, state)) for (state,) in rows]
+
+
+def number_of(
+    connection: Connection, account: int, kind: type[Value], *, parent: str = "", where: str | None = None
+) -> int:
+    """Count the values that `listing` would return without a limit."""
+    sql = f"SELECT count(*) FROM records {_filter(parent, where)}"
+    total: int = connection.execute(sql, _arguments(account, kind, parent)).fetchone()[0]
+    return total
+
+
+PLAYED = "state ->> '$.played' = 1"
+NOT_PLAYED = "state ->> '$.played' = 0"
+
+
+def _filter(parent: str, where: str | None) -> str:
+    """Select a kind and the part of its keys that begin with the parent's, which the index on keys serves."""
+    conditions = ["account = ?", "kind = ?", "present", *(["key >= ?", "key < ?"] if parent else [])]
+    return "WHERE " + " AND ".join([*conditions, *([where] if where else [])])
+
+
+def _arguments(account: int, kind: type[Value], parent: str) -> tuple[object, ...]:
+    # "0" is the character after "/".
+    return (account, kind.kind, *([f"{parent}/", f"{parent}0"] if parent else []))
+
+
+def newest_play(connection: Connection, account: int, item: str) -> Value | None:
+    """Return the newest play status of an episode id, whatever its feed (DESIGN.md section 3, last line)."""
+    sql = (
+        "SELECT state FROM records WHERE account = ? AND kind = 'play_status' AND state ->> '$.rss_source_item' = ? "
+        "ORDER BY time DESC LIMIT 1"
+    )
+    row = connection.execute(sql, (account, item)).fetchone()
+    return value_of(stored_record(BY_KIND["play_status"], row[0])) if row else None

@@ -1,0 +1,63 @@
+"""How things look: tables, times and positions; JSON where it was asked for. Colours only on a terminal."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Without a terminal a line is as long as what it says: nothing is cut or wrapped for a program that reads it.
+_console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+
+
+def as_json(thing: Any) -> None:
+    """Print indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(thing), indent=2).decode() + "\n")
+
+
+def line(text: str, style: str = "") -> None:
+    """Print one line."""
+    _console.print(Text(text, style=style), soft_wrap=True)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """Print rows under heads; the columns in `numbers` are set to the right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column, head in enumerate(heads):
+        grid.add_column(head, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    _console.print(grid)
+
+
+def progress(text: str) -> Any:
+    """Return a context in which a terminal shows that something goes on. `update(text)` says what."""
+    return Console(stderr=True).status(text)
+
+
+def clock(seconds: float | None) -> str:
+    """Write a position: 41:10, 1:02:03."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(iso: str | None) -> str:
+    """Write a time as it was on the wall here."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S") if iso else "never"
+
+
+def date(milliseconds: int | None) -> str:
+    """Write a day."""
+    return datetime.fromtimestamp(milliseconds / 1_000).astimezone().strftime("%Y-%m-%d") if milliseconds else ""
+
+
+def count(number: int, thing: str) -> str:
+    """Write 1 change, 2 changes."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
