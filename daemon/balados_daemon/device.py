@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from balados_daemon import episodes, status
 from balados_daemon.episodes import Episode
@@ -111,6 +111,8 @@ class DeviceService:
 
     def followed(self) -> list[Followed]:
         """Return the subscriptions, newest first, titled as this device has read them."""
+        subscriptions = self.library.subscriptions()
+        self._feeds.read_behind(subscription.rss_source_feed for subscription in subscriptions)
         titles = self._database.read(feeds_storage.titles)
         return [
             Followed(
@@ -118,7 +120,7 @@ class DeviceService:
                 titles.get(subscription.rss_source_feed) or subscription.title,
                 subscription.subscribed_at.write(),
             )
-            for subscription in self.library.subscriptions()
+            for subscription in subscriptions
         ]
 
     async def _ask_relay(self, key: str) -> tuple[list[Event], dict[str, str], bool]:
@@ -131,7 +133,7 @@ class DeviceService:
             try:
                 async with RelayHttp(relay.url) as http:
                     client = self._engine.client(relay, http)
-                    elsewhere = convert(await client.events(PlayStatus.kind, key), list[Event])
+                    elsewhere = await client.events(PlayStatus.kind, key)
                     names |= await client.devices()
                     asked = True
             except SyncTrouble:

@@ -5,12 +5,16 @@ from collections.abc import Callable
 
 from balados_shared.storage import checkpoints
 from balados_shared.storage.database import Database
-from balados_shared.times import DAY
+from balados_shared.times import DAY, MINUTE
+
+SOON = 5 * MINUTE
 
 
 async def keep_tidy(database: Database, account: int, clock: Callable[[], int]) -> None:
-    """Tidy up once a day, for ever; the first time a day after the start."""
+    """Tidy up a few minutes after the start (a laptop may never run for a whole day), then once a day."""
+    pause = SOON
     while True:
-        await asyncio.sleep(DAY / 1_000)
+        await asyncio.sleep(pause / 1_000)
         await checkpoints.tidy(database, account, now=clock())
         await database.checkpoint()
+        pause = DAY

@@ -42,7 +42,8 @@ def removals(connection: Connection, account: int, records: Sequence[Record], *,
         return []
     left_before = held.number_left(connection, account, since=now - WINDOW, own=own)
     subscribed = held.number_subscribed(connection, account)
-    braked = must_brake(leaving=len(leaving), left_before=left_before, subscribed=subscribed)
+    leaving_in_all = len(leaving) + held.number(connection, account)
+    braked = must_brake(leaving=leaving_in_all, left_before=left_before, subscribed=subscribed)
     return leaving if braked else []
 
 

@@ -4,15 +4,16 @@ It is a new change like any other, so it wins everywhere and can itself be undon
 says so and asks for force (DESIGN.md section 5, "Retention").
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msgspec.structs import asdict
 
 from balados_shared.edit import Edit
 from balados_shared.errors import Refused
-from balados_shared.events import differences
-from balados_shared.kinds import PlayStatus, Value, kind_named
+from balados_shared.kinds import PlayStatus, Value
 from balados_shared.storage.log import Event
-from balados_shared.wire import value_fields
+from balados_shared.wire import decode_value, value_fields
 
 FIRST = {"position": 0.0, "played": False}
 """Where an episode stands before anything is known of it."""
@@ -24,33 +25,38 @@ class EditedSince(Refused):
 
 def undo(event: Event, current: Value, *, force: bool = False) -> Edit:
     """Return the edit that undoes an event. Raises Refused when there is nothing to go back to."""
-    kind = kind_named(event.kind)
-    changed = differences(event.before, event.after)
-    if not force:
-        _check_untouched(current, {name: to for name, (_, to) in changed.items()})
-    dates = {kind.stamp, kind.added, kind.removed}
-    first = FIRST if kind is PlayStatus else {}
-    # What grows by itself (furthest) and what every edit dates are not part of what a person set.
-    sets = {
-        name: was if was is not None else first.get(name) for name, (was, _) in changed.items() if name not in dates
-    }
-    sets.pop("furthest", None)
+    kind = type(current)
     name = {field: getattr(current, field) for field in kind.identity}
-    return Edit(kind=event.kind, name=name, sets=sets, present=_presence(kind, event))
+    before, after = _value(event.before, current), _value(event.after, current)
+    assert after is not None
+    if before is None and kind.removed is None and kind is not PlayStatus:
+        raise Refused("there was nothing before this change to go back to")
+    was = {**FIRST} if before is None and kind is PlayStatus else asdict(before or after)
+    settable = {field for field in _settable(kind) & was.keys() if getattr(after, field) != was[field]}
+    present = before is not None and before.present
+    back = None if kind.removed is None or present == after.present else present
+    if not force:
+        _check_untouched(current, after, settable, watch_presence=back is not None)
+    return Edit(kind=event.kind, name=name, sets={field: was[field] for field in settable}, present=back)
 
 
-def _presence(kind: type[Value], event: Event) -> bool | None:
-    """Whether the record was there before, if the event changed that."""
-    if kind.removed is None:
-        if event.before is None and kind is not PlayStatus:
-            raise Refused("there was nothing before this change to go back to")
+def _value(fields: Mapping[str, Any] | None, current: Value) -> Value | None:
+    """Read a value of the log, which does not repeat what names the record."""
+    if fields is None:
         return None
-    before = event.before is not None and kind.removed not in event.before
-    after = kind.removed not in event.after
-    return before if before != after else None
+    named = {name: field for name, field in value_fields(current).items() if name in current.identity}
+    return decode_value(type(current), {**fields, **named})
 
 
-def _check_untouched(current: Value, wanted: Mapping[str, Any]) -> None:
-    now = value_fields(current)
-    if edited := sorted(name for name, value in wanted.items() if now.get(name) != value):
+def _settable(kind: type[Value]) -> set[str]:
+    """Return what a person sets: not what names the record, what every edit dates, or what only grows."""
+    dates = {kind.stamp, kind.added, kind.removed}
+    return {*kind.__struct_fields__} - {*kind.identity, *dates, "furthest", "purged", "extra"}
+
+
+def _check_untouched(current: Value, after: Value, fields: Iterable[str], *, watch_presence: bool) -> None:
+    edited = sorted(field for field in fields if getattr(current, field) != getattr(after, field))
+    if watch_presence and current.present != after.present:
+        edited.append("whether it is there")
+    if edited:
         raise EditedSince(f"{', '.join(edited)} changed again since; force the undo to set it back all the same")

@@ -4,7 +4,7 @@ An event says what changed, by whom, from what to what, and by which rule; the l
 that it can be brought back (DESIGN.md sections 1.6 and 6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -48,6 +48,9 @@ class Change(Struct, frozen=True):
 def describe(before: Record | None, incoming: Record, after: Record) -> Change:
     """Say what a join (or an edit, whose `incoming` is its result) did to a record."""
     by = max(incoming.heads, key=lambda head: (head.value.time, head.dot))
+    if not after.heads:
+        # Only a lie, or two clones, can do this: knowledge never runs in a circle. Nothing changes.
+        return Change(before, incoming, before or incoming, by, "refused", "contradiction")
     standing = {head.dot for head in after.heads}
     arrived = [head for head in incoming.heads if head.dot in standing]
     if not arrived:
@@ -55,6 +58,10 @@ def describe(before: Record | None, incoming: Record, after: Record) -> Change:
     if len(after.heads) == 1:
         return Change(before, incoming, after, by, "applied", "only")
     return Change(before, incoming, after, by, "merged", resolve(after.heads).rule)
+
+
+def _newest(heads: Sequence[Head]) -> Head:
+    return heads[0] if len(heads) == 1 else max(heads, key=lambda head: (head.value.time, head.dot))
 
 
 REASONS: Mapping[str, str] = {
@@ -65,6 +72,7 @@ REASONS: Mapping[str, str] = {
     "tie_device": "said at the same moment: the device id decides",
     "farthest_within_5_minutes": "said within five minutes of each other: the farther position stands",
     "played_is_sticky": "one of two changes made apart marked it as played, and that stays",
+    "contradiction": "each of two states claims to have replaced all that the other says",
     "clock_capped": "the sender's clock is ahead: the time was set to the relay's",
 }
 

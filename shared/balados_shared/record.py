@@ -45,6 +45,8 @@ class Record(Struct, frozen=True):
     def of(cls, heads: Iterable[Head], vector: Vector) -> Self:
         """Build a record whose vector is sure to cover its heads."""
         ordered = tuple(sorted(heads, key=lambda head: head.dot))
+        if all(head.number <= vector.get(head.device, 0) for head in ordered):
+            return cls(ordered, vector)
         return cls(ordered, _maximum(vector, {head.device: head.number for head in ordered}))
 
     @property

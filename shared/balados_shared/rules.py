@@ -39,7 +39,7 @@ def resolve(heads: Collection[Head]) -> Resolution:
 
 def value_of(record: Record) -> Value:
     """Return what a record says."""
-    return resolve(record.heads).value
+    return record.heads[0].value if len(record.heads) == 1 else resolve(record.heads).value
 
 
 def _latest(head: Head) -> tuple[int, int, str, int]:

@@ -35,6 +35,8 @@ class Instant(int):
         """
         if not isinstance(text, str):
             raise InvalidInput(f"a time must be ISO 8601 text, not {type(text).__name__}")
+        if "\x00" in text:  # where Python's parser stops reading
+            raise InvalidInput("not an ISO 8601 time")
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:

@@ -13,6 +13,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -141,7 +142,7 @@ class FeedServer:
         handler.send_page(_file_page(file, handler.headers) if file and file.is_file() else Page(404))
 
 
-def _file_page(file: Path, asked: Mapping[str, str]) -> Page:
+def _file_page(file: Path, asked: "Message[str, str]") -> Page:
     """Return a file, or 304 when the client has it already (RFC 9110 section 13)."""
     body = file.read_bytes()
     etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'

@@ -30,7 +30,7 @@ DEVICES = ("A", "B", "C")
 
 devices = st.sampled_from(DEVICES)
 numbers = st.integers(1, 4)
-times = st.sampled_from([0, 1, 2, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW, 9 * WINDOW]).map(lambda ms: Instant(NOON + ms))
+times = st.sampled_from([Instant(NOON + ms) for ms in (0, 1, 2, WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW)])
 positions = st.sampled_from([0.0, 10.0, 20.5, 30.0, 1_800.0])
 texts = st.sampled_from(["", "x", "Zoë, and \u0000 others", "🎧"])
 extras = st.dictionaries(

@@ -4,7 +4,7 @@ Law: whatever the network does comes out as a `FeedDocument` or as `FeedUnavaila
 nothing is kept of a server but what the caller keeps: no cookies, no credentials.
 
 httpx is imported on first use and in a thread: it takes a tenth of a second, which most starts of the daemon can do
-without (STACK.md section 1.3).
+without.
 """
 
 from __future__ import annotations
@@ -167,9 +167,7 @@ def _web_only(request: httpx.Request) -> httpx.Request:
 def _is_web(request: httpx.Request) -> bool:
     url = request.url
     return (
-        url.scheme in ("http", "https")
-        and _HOST.fullmatch(url.raw_host) is not None
-        and (url.port or 0) <= _LAST_PORT
+        url.scheme in ("http", "https") and _HOST.fullmatch(url.raw_host) is not None and (url.port or 0) <= _LAST_PORT
     )
 
 

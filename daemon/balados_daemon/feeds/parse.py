@@ -81,7 +81,7 @@ def _episode(entry: dict[str, Any], url: str) -> ParsedEpisode:
         duration=read_duration(_text(entry, "itunes_duration")),
         enclosure_type=media_type(enclosure) or None,
         enclosure_length=read_length(str(enclosure.get("length") or "")),
-        link=_web_url(_text(entry, "link"), url),
+        link=_link(entry, url),
         summary=shorten(_summary(entry)) or None,
         image=_image(entry, url),
     )
@@ -114,8 +114,15 @@ def _published(entry: dict[str, Any]) -> int | None:
 
 
 def _summary(entry: Mapping[str, Any]) -> str:
-    contents = entry.get("content") or [{}]
-    return _prose(entry, "summary") or _plain(contents[0]) or _prose(entry, "subtitle")
+    details = [entry.get("summary_detail"), *(entry.get("content") or ()), entry.get("subtitle_detail")]
+    texts = (_plain(detail) for detail in details if isinstance(detail, Mapping))
+    return next(filter(None, texts), "")
+
+
+def _link(entry: Mapping[str, Any], url: str) -> str | None:
+    link = _text(entry, "link")
+    # feedparser takes every guid for a link that does not say it is none; most that are not URLs do not say so.
+    return None if link == _text(entry, "id") and not _WEB.match(link) else _web_url(link, url)
 
 
 def _prose(found: Mapping[str, Any], key: str) -> str:

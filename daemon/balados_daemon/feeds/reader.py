@@ -13,7 +13,7 @@ from balados_daemon.feeds.frames import Answer, Question, pack, read_question
 from balados_daemon.feeds.parse import parse_feed
 
 NICENESS = 10
-"""Reading feeds must never take the processor from the daemon, let alone from a player (STACK.md section 4)."""
+"""Reading feeds must never take the processor from the daemon, let alone from a player."""
 
 
 def main() -> None:

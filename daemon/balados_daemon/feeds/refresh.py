@@ -1,13 +1,13 @@
 """Feeds, read from the cache first: what is stale is answered at once and refreshed behind (DESIGN.md section 6)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
 
 from balados_daemon.feeds.fetch import Fetcher
 from balados_daemon.feeds.types import FeedDocument, ParsedEpisode, ParsedFeed
 from balados_daemon.feeds.worker import ParseWorker
-from msgspec.structs import replace
-
 from balados_daemon.storage import feeds
 from balados_daemon.storage.feeds import CachedEpisode, CachedFeed, short_id
 from balados_shared.errors import BaladosError
@@ -53,6 +53,12 @@ class Feeds:
     def known(self, feed: FeedId) -> CachedFeed | None:
         """Return what is known of a feed without asking for it."""
         return self._database.read(lambda connection: feeds.load_feed(connection, feed))
+
+    def read_behind(self, feeds_wanted: Iterable[FeedId]) -> None:
+        """Read feeds that were never read, behind whatever asks: what was subscribed to elsewhere has no title yet."""
+        for feed in feeds_wanted:
+            if self.known(feed) is None:
+                self._refresh_behind(feed)
 
     async def refresh(self, feed: FeedId) -> None:
         """Read a feed now; a failure is remembered beside what was known, and raised."""

@@ -1,7 +1,7 @@
 """Reading feeds without holding up the API: one process beside the daemon does it, and only while there is work.
 
 Law: whatever a feed does to the process (crash it, hang it), that feed gets one clear error and the next one a fresh
-process. Neither feedparser nor the parsed tree ever lives in the daemon (DESIGN.md section 6, STACK.md section 4).
+process. Neither feedparser nor the parsed tree ever lives in the daemon (DESIGN.md section 6).
 
 The process is started by its module name and not through `multiprocessing`, whose children first run the main
 script of their parent: here that is the whole daemon.

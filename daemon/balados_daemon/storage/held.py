@@ -32,6 +32,12 @@ def release(connection: Connection, account: int, record: Record) -> None:
     connection.execute(sql, (account, record.kind, record.key))
 
 
+def number(connection: Connection, account: int) -> int:
+    """Count what is held."""
+    held: int = connection.execute("SELECT count(*) FROM held WHERE account = ?", (account,)).fetchone()[0]
+    return held
+
+
 def number_subscribed(connection: Connection, account: int) -> int:
     """Count the subscriptions that are there."""
     sql = "SELECT count(*) FROM records WHERE account = ? AND kind = ? AND present"

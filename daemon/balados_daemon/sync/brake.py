@@ -14,7 +14,8 @@ SHARE = 0.10
 def must_brake(*, leaving: int, left_before: int, subscribed: int) -> bool:
     """Whether to hold these removals.
 
-    `leaving` of the `subscribed` feeds would go now; `left_before` went by sync within the last hour.
+    `leaving` of the `subscribed` feeds would go now, those counted in that are held already; `left_before` went by
+    sync within the last hour.
     """
     gone = leaving + left_before
     return leaving > 0 and gone > FEW and gone > SHARE * (subscribed + left_before)

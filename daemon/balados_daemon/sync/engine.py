@@ -17,6 +17,8 @@ from balados_daemon.sync.membership import Membership
 from balados_daemon.sync.relay_client import RelayClient, RelayHttp, live_url
 from balados_daemon.sync.round import Round
 from balados_daemon.sync.schedule import Schedule
+from balados_shared.errors import BaladosError
+from balados_shared.storage.errors import StorageError
 from balados_shared.times import MINUTE, SECOND
 from balados_shared.wire import SyncAnswer
 
@@ -77,7 +79,7 @@ class Engine:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait / 1_000 if wait is not None else None)
                 continue
-            with contextlib.suppress(SyncTrouble):
+            with contextlib.suppress(SyncTrouble, StorageError):
                 await self._round()
 
     def _milliseconds_to_wait(self) -> int | None:
@@ -92,7 +94,7 @@ class Engine:
             started = self._schedule
             try:
                 received = await self._exchange_all(everything=everything)
-            except SyncTrouble as trouble:
+            except (SyncTrouble, StorageError) as trouble:
                 await self._failed(trouble)
                 raise
             self._schedule = plan.succeeded(self._schedule, self._clock(), started=started)
@@ -110,11 +112,12 @@ class Engine:
             await live.subscribe(relay.cursor)
         return received
 
-    async def _failed(self, trouble: SyncTrouble) -> None:
+    async def _failed(self, trouble: BaladosError) -> None:
         retry_after = trouble.retry_after if isinstance(trouble, RelayUnavailable) else 0
         now = self._clock()
         self._schedule = plan.failed(self._schedule, now, jitter=self._jitter(), retry_after=retry_after)
-        if self.membership.relay is not None:
+        # A disk that takes no records takes no notes either; doctor names it.
+        if self.membership.relay is not None and not isinstance(trouble, StorageError):
             await self.membership.note_trouble(str(trouble), refused=isinstance(trouble, RelayRefused))
 
     async def _keep_live(self) -> None:
@@ -125,7 +128,7 @@ class Engine:
             if relay is not None:
                 opened = await self._connect(relay)
                 failures = 0 if opened else failures + 1
-            pause = min(LONGEST_PAUSE, SECOND * 2**failures) * (0.5 + self._jitter() / 2) / 1_000
+            pause = min(LONGEST_PAUSE, SECOND * 2 ** min(failures, 10)) * (0.5 + self._jitter() / 2) / 1_000
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reconnect.wait(), pause if relay is not None else None)
             self._reconnect.clear()
@@ -141,8 +144,8 @@ class Engine:
                 async with RelayHttp(relay.url) as http:
                     await line.authenticate(self.client(relay, http).token())
                 await self._hold(line)
-        except (OSError, TimeoutError, EOFError, InvalidHandshake, InvalidURI, SyncTrouble):
-            # Why it does not work is told by the rounds, which try the same relay and write down their trouble.
+        except (OSError, TimeoutError, EOFError, InvalidHandshake, InvalidURI, SyncTrouble, StorageError):
+            # Why it does not work is told by the rounds, which try the same relay and disk and write down their trouble.
             return False
         return True
 

@@ -6,6 +6,7 @@ SyncTrouble
 └── CursorUnknown      it is another history; start over
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -13,6 +14,8 @@ from balados_shared.errors import BaladosError
 from balados_shared.wire import SyncAnswer
 
 Apply = Callable[[SyncAnswer], Awaitable[None]]
+
+_SECONDS = re.compile("[0-9]{1,9}")
 
 
 class SyncTrouble(BaladosError):
@@ -44,12 +47,15 @@ class Line(Protocol):
 
 
 def trouble(status: int, code: str, message: str, retry_after: str | None) -> SyncTrouble:
-    """Sort a relay's problem answer."""
+    """Sort a relay's problem answer. `retry_after` is in seconds (RFC 9110 section 10.2.3; our relays send no date)."""
     if code == "CURSOR_UNKNOWN":
         return CursorUnknown(message)
     if status in (408, 425, 429) or status >= 500:
-        seconds = int(retry_after) if retry_after and retry_after.isdigit() else 0
-        return RelayUnavailable(f"the relay answers {status}: {message}", retry_after=seconds * 1_000)
+        return RelayUnavailable(f"the relay answers {status}: {message}", retry_after=_milliseconds(retry_after))
     if status == 401:
         return RelayRefused("the relay does not accept this device any more; pair it again with: balados pair URL CODE")
     return RelayRefused(f"the relay refuses: {message}")
+
+
+def _milliseconds(retry_after: str | None) -> int:
+    return int(retry_after) * 1_000 if retry_after and _SECONDS.fullmatch(retry_after) else 0

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from balados_daemon.sync.line import Apply, RelayRefused, RelayUnavailable, SyncTrouble, trouble
-from balados_shared.errors import InvalidInput
+from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.wire import SyncAnswer, decode_answer, encode_json
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ class LiveLine:
         self._waiting: dict[int, tuple[Apply, asyncio.Future[None]]] = {}
 
     async def authenticate(self, token: str) -> None:
-        """Show a token. Raises RelayRefused when it is not accepted."""
-        await self._receive()  # the greeting
-        await self._send({"type": "auth", "token": token})
-        reply, _ = await self._receive()
+        """Show a token. Raises RelayRefused when it is not accepted, and TimeoutError."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._receive()  # the greeting
+            await self._send({"type": "auth", "token": token})
+            reply, _ = await self._receive()
         if reply.status != "ok":
             raise RelayRefused("the relay does not accept this device any more")
 
@@ -66,15 +67,17 @@ class LiveLine:
         self._connection.transport.abort()
 
     async def run(self) -> None:
-        """Read until the connection ends. Raises SyncTrouble that says why it did."""
+        """Read until the connection ends. Raises SyncTrouble that says why it did, or what `on_update` raises."""
+        reason = "the live connection ended"
         try:
             while True:
                 await self._handle(*await self._receive())
-        except SyncTrouble as error:
-            for _, done in self._waiting.values():
-                if not done.done():
-                    done.set_exception(RelayUnavailable(str(error)))
+        except BaladosError as error:
+            reason = str(error)
             raise
+        finally:
+            for _, done in self._waiting.values():
+                _fail(done, RelayUnavailable(reason))
 
     async def _handle(self, frame: "_Frame", text: bytes) -> None:
         if frame.type == "sync_update":
@@ -87,10 +90,11 @@ class LiveLine:
         try:
             _check(frame)
             await apply(_read(text))
-        except SyncTrouble as error:
-            done.set_exception(error)
+        except BaladosError as error:
+            _fail(done, error)
         else:
-            done.set_result(None)
+            if not done.done():  # who asked may have given up meanwhile
+                done.set_result(None)
 
     async def _receive(self) -> tuple["_Frame", bytes]:
         from websockets.exceptions import ConnectionClosed
@@ -123,6 +127,20 @@ def _closed(code: int) -> SyncTrouble:
     return RelayUnavailable("the live connection ended")
 
 
+def _fail(done: asyncio.Future[None], error: BaladosError) -> None:
+    if not done.done():
+        done.set_exception(error)
+
+
+class _Problem(Struct):
+    """Why an exchange failed, as the relay says it."""
+
+    code: str = ""
+    message: str = ""
+    status: int = 500
+    retry_after: str | None = field(default=None, name="Retry-After")
+
+
 class _Frame(Struct):
     """What a message is, whatever records it carries."""
 
@@ -130,14 +148,13 @@ class _Frame(Struct):
     id: int = 0
     after: str = ""
     status: str = ""
-    error: dict[str, Any] = {}
+    error: _Problem = _Problem()
 
 
 def _check(frame: _Frame) -> None:
     if frame.status == "error":
         error = frame.error
-        code, message = str(error.get("code", "")), str(error.get("message", ""))
-        raise trouble(int(error.get("status", 500)), code, message, error.get("Retry-After"))
+        raise trouble(error.status, error.code, error.message, error.retry_after)
 
 
 def _read(text: bytes) -> SyncAnswer:

@@ -12,14 +12,14 @@ from msgspec import Struct, field
 from balados_daemon.library_service import LibraryService
 from balados_daemon.storage.device import Device, Relay
 from balados_daemon.sync.line import RelayUnavailable
-from balados_daemon.sync.relay_client import RelayHttp, succeeded
+from balados_daemon.sync.relay_client import RelayHttp, read_fields, succeeded
 from balados_shared.clock import offset
 from balados_shared.errors import InvalidInput
 from balados_shared.kinds import Subscription
 from balados_shared.record import Record, merge
 from balados_shared.rules import value_of
 from balados_shared.tokens import new_key, public_pem
-from balados_shared.wire import SyncAnswer, decode_answer, decode_json, encode_json
+from balados_shared.wire import SyncAnswer, decode_answer, encode_json
 
 
 class Joining(Struct):
@@ -39,6 +39,15 @@ class JoinPlan(Struct):
     kinds: dict[str, Joining] = field(default_factory=dict)
     feeds_here: list[str] = field(default_factory=list)
     feeds_there: list[str] = field(default_factory=list)
+
+
+class _Paired(Struct):
+    """What the relay answers to a good code. `now` is its time in milliseconds."""
+
+    account: str
+    user_id: str
+    app_id: str
+    now: int
 
 
 class Joined(Struct, frozen=True):
@@ -70,16 +79,16 @@ async def join(http: RelayHttp, url: str, code: str, device: Device, clock: Call
     body = {"code": code, "public_key": public_pem(key), "device_id": device.id, "device_name": device.name}
     sent = clock()
     response = succeeded(await http.request("POST", "/pair", body=encode_json(body)))
-    fields = decode_json(response.content)
+    answer = read_fields(response, _Paired)
     relay = Relay(
         url=url.rstrip("/"),
-        user_id=fields["user_id"],
-        app_id=fields["app_id"],
+        user_id=answer.user_id,
+        app_id=answer.app_id,
         key=key,
-        clock_offset=offset(sent, clock(), fields["now"]),
+        clock_offset=offset(sent, clock(), answer.now),
         paired_at=sent,
     )
-    return Joined(relay, fields["account"])
+    return Joined(relay, answer.account)
 
 
 def check_url(url: str) -> str:

@@ -4,21 +4,39 @@ import secrets
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from balados_shared.tokens import sign_request
+import msgspec
+from msgspec import Struct
 
 from balados_daemon.storage.device import Device, Relay
 from balados_daemon.sync.line import Apply, RelayRefused, RelayUnavailable, trouble
 from balados_shared.errors import InvalidInput
+from balados_shared.storage.log import Event
 from balados_shared.times import SECOND
+from balados_shared.tokens import sign_request
 from balados_shared.wire import SyncAnswer, decode_answer, decode_json
 
 if TYPE_CHECKING:
     import httpx
 
+T = TypeVar("T")
+
 TIMEOUT = 30.0
 JSON = {"Content-Type": "application/json"}
+
+
+class _Device(Struct):
+    device_id: str
+    name: str
+
+
+class _Devices(Struct):
+    devices: list[_Device]
+
+
+class _Events(Struct):
+    events: list[Event]
 
 
 class RelayHttp:
@@ -90,14 +108,12 @@ class RelayClient:
 
     async def devices(self) -> dict[str, str]:
         """Return the names of the account's devices, by id."""
-        rows = decode_json((await self._signed("GET", "/devices")).content)["devices"]
-        return {row["device_id"]: row["name"] for row in rows}
+        rows = read_fields(await self._signed("GET", "/devices"), _Devices).devices
+        return {row.device_id: row.name for row in rows}
 
-    async def events(self, kind: str, key: str) -> list[dict[str, Any]]:
+    async def events(self, kind: str, key: str) -> list[Event]:
         """Return what the relay's log holds of a record: also changes that lost there and never came here."""
-        response = await self._signed("GET", "/events", record=f"{kind}/{key}")
-        events: list[dict[str, Any]] = decode_json(response.content)["events"]
-        return events
+        return read_fields(await self._signed("GET", "/events", record=f"{kind}/{key}"), _Events).events
 
     async def _signed(self, method: str, path: str, *, body: bytes | None = None, **query: str) -> "httpx.Response":
         response = await self._http.request(method, path, body=body, headers=self._authorization(), **query)
@@ -131,6 +147,14 @@ def succeeded(response: "httpx.Response") -> "httpx.Response":
     fields = problem if isinstance(problem, dict) else {}
     code, message = str(fields.get("error_code", "")), str(fields.get("message", response.reason_phrase))
     raise trouble(response.status_code, code, message, response.headers.get("Retry-After"))
+
+
+def read_fields(response: "httpx.Response", form: type[T]) -> T:
+    """Read an answer of a known form. Raises RelayUnavailable for any other: that is not our relay speaking."""
+    try:
+        return msgspec.json.decode(response.content, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RelayUnavailable("the relay's answer cannot be read") from None
 
 
 def live_url(url: str) -> str:

@@ -23,11 +23,13 @@ PLAYING_PACE = 30 * SECOND
 class Schedule(Struct, frozen=True):
     """When to run: `periodic` in any case, nothing before `not_before`. Times are milliseconds since 1970.
 
-    `asks` counts who asked for a round, so that one who asks during a round is not forgotten at its end.
+    `not_before` is our own patience after a failure, `forbidden_until` what the relay asked for. `asks` counts who
+    asked for a round, so that one who asks during a round is not forgotten at its end.
     """
 
     periodic: int = 0
     not_before: int = 0
+    forbidden_until: int = 0
     failures: int = 0
     asks: int = 0
 
@@ -35,19 +37,18 @@ class Schedule(Struct, frozen=True):
 def due(schedule: Schedule, queue_due: int | None, *, now: int) -> int:
     """Return when the next round is due, given when the first row of the queue wants to be sent.
 
-    A clock that was set back does not put it off for longer than the period.
+    A clock that was set back does not put it off for longer than any of the waits could be.
     """
     wanted = min(schedule.periodic, now + PERIOD)
     if queue_due is not None:
         wanted = min(wanted, queue_due)
-    return max(wanted, min(schedule.not_before, now + LONGEST_WAIT))
+    patience = min(schedule.not_before, now + LONGEST_BACKOFF)
+    return max(wanted, patience, min(schedule.forbidden_until, now + LONGEST_WAIT))
 
 
 def asked(schedule: Schedule, now: int) -> Schedule:
     """Run at once: somebody asked, the relay has news, or the line is back. What the relay forbade stays forbidden."""
-    waits_for_us = schedule.failures > 0
-    not_before = now if waits_for_us else schedule.not_before
-    return replace(schedule, periodic=now, not_before=not_before, asks=schedule.asks + 1)
+    return replace(schedule, periodic=now, not_before=0, asks=schedule.asks + 1)
 
 
 def succeeded(schedule: Schedule, now: int, *, started: Schedule) -> Schedule:
@@ -60,8 +61,13 @@ def failed(schedule: Schedule, now: int, *, jitter: float, retry_after: int = 0)
     """A round failed. `jitter` lies in [0, 1), `retry_after` is what the relay asked for, in milliseconds."""
     longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(schedule.failures, 20))
     wait = longest // 2 + int(jitter * longest / 2)
-    not_before = now + max(wait, retry_after)
-    return replace(schedule, periodic=now, not_before=not_before, failures=schedule.failures + 1)
+    return replace(
+        schedule,
+        periodic=now,
+        not_before=now + wait,
+        forbidden_until=now + min(retry_after, LONGEST_WAIT) if retry_after else 0,
+        failures=schedule.failures + 1,
+    )
 
 
 def queue_time(now: int, *, playing: bool) -> int:

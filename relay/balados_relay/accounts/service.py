@@ -8,7 +8,7 @@ from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read
 from balados_relay.accounts.pairing import Applicant, Paired, invite, redeem
 from balados_relay.accounts.throttle import WrongTries
 from balados_relay.storage import accounts as storage
-from balados_relay.storage.accounts import Account, Grant
+from balados_relay.storage.accounts import Account, Counter, Grant
 from balados_shared import problems
 from balados_shared.errors import InvalidInput
 from balados_shared.problems import Problem
@@ -97,6 +97,10 @@ class Accounts:
         account = self._account(name)
         await self.save_uses()
         return self._database.read(lambda conn: storage.list_grants(conn, account.id))
+
+    def seen(self, account: int) -> list[Counter]:
+        """Return the devices that have synced with an account, the last seen first."""
+        return self._database.read(lambda conn: storage.list_counters(conn, account))
 
     async def revoke(self, name: str, device: str) -> Grant:
         """Revoke the one grant in force that has this app id or device name; return it as it was.

@@ -95,6 +95,7 @@ async def live(socket: WebSocket[Any, Any, Any], room: NamedDependency[LiveRoom]
 
     async def admit(message: Message) -> Member:
         caller = room.accounts.authenticate(message["token"])
+        room.accounts.claim_once(caller)  # what comes over this connection may write
         room.connections.opened(caller, connection)
         return Member(caller, MemberLibrary(room.database, caller.account), room.arrivals)
 

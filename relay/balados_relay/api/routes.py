@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.service import Accounts
-from balados_relay.storage import accounts as storage
 from balados_relay.sync.arrivals import Arrivals, Sender
 from balados_shared import problems
 from balados_shared.storage.database import Database
@@ -76,9 +75,9 @@ async def list_events(
 
 @get("/devices", summary="List the account's devices")
 async def list_devices(
-    caller: NamedDependency[Caller], database: NamedDependency[Database]
+    caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
 ) -> dict[str, list[DeviceRow]]:
-    known = database.read(lambda connection: storage.list_counters(connection, caller.account))
+    known = accounts.seen(caller.account)
     rows = [DeviceRow(device.device_id, device.name, Instant(device.last_seen).write()) for device in known]
     return {"devices": rows}
 

@@ -7,13 +7,11 @@ each fold is one transaction, so it may be stopped anywhere.
 from collections.abc import Iterator
 from sqlite3 import Connection
 
-import msgspec
-
 from balados_shared.kinds import BY_KIND
 from balados_shared.record import Record, merge
 from balados_shared.storage.database import Database
 from balados_shared.times import DAY
-from balados_shared.wire import decode_record, encode_record, stored_record
+from balados_shared.wire import encode_record, stored_record
 
 KEPT = 45 * DAY
 """How long the log remembers each change, in milliseconds."""
@@ -25,12 +23,12 @@ TAGS_KEPT = 730 * DAY
 def fold(connection: Connection, account: int, *, now: int, limit: int = 5_000) -> int:
     """Fold at most `limit` events that are older than 45 days. Returns how many; call again until it is 0."""
     sql = (
-        "SELECT seq, record, kind, state, incoming FROM events JOIN records ON records.id = events.record "
+        "SELECT seq, record, kind, incoming FROM events JOIN records ON records.id = events.record "
         "WHERE account = ? AND events.arrived < ? ORDER BY seq LIMIT ?"
     )
     old = connection.execute(sql, (account, now - KEPT, limit)).fetchall()
-    for _, row, kind, state, incoming in old:
-        joined = _joined(_checkpoint(connection, row, kind), _incoming(kind, state, incoming))
+    for _, row, kind, incoming in old:
+        joined = _joined(_checkpoint(connection, row, kind), stored_record(BY_KIND[kind], incoming))
         connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (row, encode_record(joined).decode()))
     connection.executemany("DELETE FROM events WHERE seq = ?", [(line[0],) for line in old])
     return len(old)
@@ -53,7 +51,7 @@ def wrong_records(connection: Connection, account: int) -> Iterator[tuple[str, s
         rebuilt = _checkpoint(connection, row, kind)
         lines = connection.execute("SELECT incoming FROM events WHERE record = ? ORDER BY seq", (row,))
         for (incoming,) in lines.fetchall():
-            rebuilt = _joined(rebuilt, _incoming(kind, state, incoming))
+            rebuilt = _joined(rebuilt, stored_record(BY_KIND[kind], incoming))
         if rebuilt != stored_record(BY_KIND[kind], state):
             yield kind, key
 
@@ -70,13 +68,6 @@ async def tidy(database: Database, account: int, *, now: int) -> int:
 def _checkpoint(connection: Connection, row: int, kind: str) -> Record | None:
     found = connection.execute("SELECT state FROM checkpoints WHERE record = ?", (row,)).fetchone()
     return stored_record(BY_KIND[kind], found[0]) if found else None
-
-
-def _incoming(kind: str, state: str, incoming: str) -> Record:
-    """Read what came in; the fields that name the record are those of the record."""
-    whole = msgspec.json.decode(state)
-    named = {name: whole[name] for name in BY_KIND[kind].identity if name in whole}
-    return decode_record(BY_KIND[kind], msgspec.json.decode(incoming) | named)
 
 
 def _joined(a: Record | None, b: Record) -> Record:

@@ -15,18 +15,19 @@ from msgspec import Struct
 from balados_shared.cursor import Cursor, next_tag
 from balados_shared.edit import Edit, edit
 from balados_shared.events import Change, describe, plays_on
-from balados_shared.kinds import BY_KIND, Value
+from balados_shared.kinds import BY_KIND
 from balados_shared.record import Dot, Record, merge
 from balados_shared.rules import value_of
 from balados_shared.storage import counts
-from balados_shared.wire import encode_json, record_fields, stored_record, value_fields
+from balados_shared.wire import encode_record, stored_record
 
 
 class Stored(Struct, frozen=True):
-    """A record with its row number."""
+    """A record with its row number and its stored form."""
 
     id: int
     record: Record
+    state: str
 
 
 class Saved(Struct, frozen=True):
@@ -101,11 +102,13 @@ class Library:
 
     def join(self, incoming: Record, *, now: int, rule: str | None = None) -> Saved:
         """Join a state from elsewhere into the library. `rule` names what was done to it before, if anything."""
-        key = incoming.key
+        return self._join(incoming, incoming.key, now=now, rule=rule)
+
+    def _join(self, incoming: Record, key: str, *, now: int, rule: str | None = None) -> Saved:
         old = self.find(incoming.kind, key)
         after = merge(old.record, incoming) if old else incoming
         change = describe(old.record if old else None, incoming, after)
-        if rule is not None:
+        if rule is not None and change.outcome != "refused":
             change = msgspec.structs.replace(change, outcome="merged", rule=rule)
         if old is not None and not change.changed:
             return Saved(old.id, change, 0)
@@ -113,8 +116,9 @@ class Library:
 
     def join_all(self, incoming: Sequence[Record], *, now: int) -> list[Saved]:
         """Join a page of states, in order."""
-        self.read_ahead([(record.kind, record.key) for record in incoming])
-        return [self.join(record, now=now) for record in incoming]
+        names = [(record.kind, record.key) for record in incoming]
+        self.read_ahead(names)
+        return [self._join(record, key, now=now) for record, (_, key) in zip(incoming, names, strict=True)]
 
     def flush(self) -> None:
         """Write what has changed so far, still inside the transaction."""
@@ -131,14 +135,13 @@ class Library:
         return max(counted + 1, known + 1, now)
 
     def _save(self, key: str, old: Stored | None, change: Change, now: int) -> Saved:
-        fields = record_fields(change.after)
-        state = encode_json(fields)
+        state = encode_record(change.after)
         self.revision += 1
         self.tag = next_tag(self.tag, state)
         self.arrived = max(now, self.arrived + 1)
         self._writes.tags.append((self.account, self.revision, self.tag, self.arrived))
         row = self._save_record(key, old, change.after, state.decode())
-        self._save_event(row, old, change, fields)
+        self._save_event(row, old, change, state.decode())
         return Saved(row, change, self.revision)
 
     def _save_record(self, key: str, old: Stored | None, record: Record, state: str) -> int:
@@ -149,7 +152,7 @@ class Library:
             self._writes.new_records.append((row, self.account, value.kind, key, *news))
         else:
             self._writes.old_records.append((*news, row))
-        self._known[value.kind, key] = Stored(row, record)
+        self._known[value.kind, key] = Stored(row, record, state)
         return row
 
     def _new_row(self) -> int:
@@ -158,18 +161,17 @@ class Library:
         self._next_row += 1
         return self._next_row - 1
 
-    def _save_event(self, row: int, old: Stored | None, change: Change, after: dict[str, Any]) -> None:
+    def _save_event(self, row: int, old: Stored | None, change: Change, state: str) -> None:
         by = change.by
-        applied = change.outcome == "applied"
-        incoming = _unnamed(change.incoming.name, after if applied else record_fields(change.incoming))
-        value = None if applied else _unnamed(by.value, value_fields(value_of(change.after)))
+        as_sent = change.after == change.incoming
+        incoming = state if as_sent else encode_record(change.incoming).decode()
+        after = None if as_sent else state
         what = (self.revision, by.device, by.number, by.value.time, self.arrived, change.outcome, change.rule)
         playing = old is not None and _plays_on(old.record, change)
         if playing and old and (seq := self._open_stretch(old)):
-            self._writes.old_events.append((*what, value, incoming, seq))
+            self._writes.old_events.append((*what, after, incoming, seq))
             return
-        before = _unnamed(by.value, value_fields(value_of(old.record))) if old else None
-        self._writes.new_events.append((row, *what, int(playing), before, value, incoming))
+        self._writes.new_events.append((row, *what, int(playing), old.state if old else None, after, incoming))
 
     def _open_stretch(self, old: Stored) -> int | None:
         """Return the log line of the stretch of playing that made the record what it is, if that is its last line."""
@@ -208,7 +210,7 @@ _STATEMENTS = (
 
 
 def _stored(kind: str, row: Sequence[Any]) -> Stored:
-    return Stored(row[0], stored_record(BY_KIND[kind], row[1]))
+    return Stored(row[0], stored_record(BY_KIND[kind], row[1]), row[1])
 
 
 def _plays_on(old: Record, change: Change) -> bool:
@@ -216,11 +218,6 @@ def _plays_on(old: Record, change: Change) -> bool:
     if change.outcome != "applied" or len(old.heads) != 1 or len(change.after.heads) != 1:
         return False
     return plays_on(old.heads[0], change.after.heads[0])
-
-
-def _unnamed(value: Value, fields: dict[str, Any]) -> str:
-    """Encode fields for the log, which need not repeat what names the record."""
-    return encode_json({name: field for name, field in fields.items() if name not in value.identity}).decode()
 
 
 def _chunks(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:

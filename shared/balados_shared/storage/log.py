@@ -1,5 +1,6 @@
 """The event log as it is read: the answer to "why is it at 41:10", and what an undo needs."""
 
+from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from balados_shared.events import Outcome
+from balados_shared.kinds import BY_KIND
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,5 +60,12 @@ def find(connection: Connection, account: int, event: int) -> Event | None:
 def _event(row: tuple[Any, ...]) -> Event:
     *plain, before, after = row
     fields = dict(zip(Event.__struct_fields__, plain, strict=False))
-    value = {name: field for name, field in msgspec.json.decode(after).items() if name not in _CARRIER}
-    return Event(**fields, before=msgspec.json.decode(before) if before else None, after=value)
+    identity = BY_KIND[fields["kind"]].identity
+    return Event(
+        **fields, before=_value_alone(before, identity) if before else None, after=_value_alone(after, identity)
+    )
+
+
+def _value_alone(state: str, identity: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a stored record without what names and carries it."""
+    return {name: field for name, field in msgspec.json.decode(state).items() if name not in (*_CARRIER, *identity)}

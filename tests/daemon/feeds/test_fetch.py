@@ -127,7 +127,9 @@ async def test_five_redirects_are_followed_and_a_sixth_is_not(server: FeedServer
     assert (await trouble(fetcher, server.url("/0"))).kind is Trouble.BROKEN
 
 
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[broken", "http:///", "http://xn--\x81/", "http:-"])
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[broken", "http:///", "http://xn--\x81/", "http:-"]
+)
 async def test_a_redirect_off_the_web_is_not_followed(server: FeedServer, fetcher: Fetcher, target: str) -> None:
     server.redirect("/x.xml", target)
 

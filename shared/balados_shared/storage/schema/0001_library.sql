@@ -29,9 +29,9 @@ CREATE INDEX records_by_revision ON records (account, revision);
 CREATE INDEX records_by_time ON records (account, kind, time);
 CREATE INDEX records_by_item ON records (account, state ->> '$.rss_source_item', time) WHERE kind = 'play_status';
 
--- A change that arrived. `incoming` is the state that came in, without the fields that name the record; joining all of
--- them onto the checkpoint gives the records. `before` and `after` are values without those fields; `after` is NULL where
--- it is just what came in. `reports` counts the position reports of one uninterrupted stretch of playing, else 0.
+-- A change that arrived. `incoming` is the state that came in; joining all of them onto the checkpoint gives the records.
+-- `before` and `after` are the record's states around it; `after` is NULL where it is just what came in. `reports` counts
+-- the position reports of one uninterrupted stretch of playing, else 0.
 CREATE TABLE events (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,
     record   INTEGER NOT NULL REFERENCES records (id),

@@ -1,0 +1,65 @@
+"""`python -m benchmarks [NAME …] [--smoke] [--json FILE]`: measure, print a table, keep the figures."""
+
+import argparse
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from balados_shared import terminal
+from balados_shared.http.server import run
+from benchmarks import first_sync, incremental_sync, position_write, propagation, start, traffic
+from benchmarks.report import HEADS, NUMBERS, Figure, cells
+
+QUESTIONS: dict[str, Callable[[bool], Awaitable[list[Figure]]]] = {
+    "position_write": position_write.measure,
+    "propagation": propagation.measure,
+    "first_sync": first_sync.measure,
+    "incremental_sync": incremental_sync.measure,
+    "start": start.measure,
+    "traffic": traffic.measure,
+}
+
+
+def main() -> int:
+    """Measure what was asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the budgets.")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"which to measure: {', '.join(QUESTIONS)}")
+    parser.add_argument("--smoke", action="store_true", help="everything in small: only whether it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to a file")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - QUESTIONS.keys()):
+        parser.error(f"there is no benchmark {', '.join(unknown)}")
+    return run(_measure(options.names or list(QUESTIONS), options.smoke, options.json))
+
+
+async def _measure(names: list[str], smoke: bool, file: Path | None) -> int:
+    machine = _machine()
+    print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    figures: dict[str, list[Figure]] = {}
+    for name in names:
+        load = os.getloadavg()[0]
+        figures[name] = await QUESTIONS[name](smoke)
+        print(f"\n{name}: load {load:.1f} before, {os.getloadavg()[0]:.1f} after")
+        terminal.table(HEADS, [cells(figure) for figure in figures[name]], numbers=NUMBERS)
+    if file is not None:
+        rows = {name: [figure.with_verdict() for figure in found] for name, found in figures.items()}
+        file.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine, "smoke": smoke, "figures": rows})))
+    return 0
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "cores": str(os.cpu_count()),
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "kernel": platform.release(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""A library of any size, with ids as they are out there, written by the product's own storage code.
+
+A feed URL has about 45 characters, a guid is a permalink of about 60, an enclosure URL has about 80.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from sqlite3 import Connection
+
+from balados_shared.ids import EpisodeId, FeedId
+from balados_shared.kinds import PlayStatus, Subscription, Value
+from balados_shared.record import Head, Record
+from balados_shared.storage.database import Database
+from balados_shared.storage.library import Library
+from balados_shared.storage.migrate import Schema
+from balados_shared.storage.reader import LibraryReader
+from balados_shared.times import Instant
+
+ACCOUNT = 1
+"""The first account of a relay, and the only one of a daemon."""
+
+BEGUN = 1_760_000_000_000
+_DEVICE = "seed4k7qfm"
+_PAGE = 10_000
+
+
+def feed(number: int) -> FeedId:
+    """Return the id of a feed."""
+    return FeedId.of(f"https://feeds.example-{number % 97:02}.org/shows/{number:06}/rss")
+
+
+def episode(number: int) -> EpisodeId:
+    """Return the id of an episode."""
+    guid = f"https://www.example-{number % 97:02}.org/episodes/2026/03/{number:07}-a-permalink"
+    enclosure = f"https://media.example-{number % 89:02}.org/audio/shows/{number % 1000:04}/season-03/{number:07}-final.mp3"
+    return EpisodeId.of(guid, enclosure)
+
+
+def report(number: int, position: float, *, feeds: int = 1_000, state: str = "paused") -> dict[str, object]:
+    """Return a position report of a seeded episode, as a player sends it."""
+    return {
+        "rss_source_feed": feed(number % feeds),
+        "rss_source_item": episode(number),
+        "position": position,
+        "played": False,
+        "state": state,
+    }
+
+
+async def fill(file: Path, schemas: tuple[Schema, ...], *, subscriptions: int, statuses: int) -> str:
+    """Write a library into a database that no program has open; return the cursor of its end."""
+    database = await Database.open(file, schemas)
+    try:
+        for page in _pages(_values(subscriptions, statuses)):
+            await database.write(lambda connection, page=page: _join(connection, page))  # type: ignore[misc]
+        await database.checkpoint()
+        return LibraryReader(database, ACCOUNT).head().write()
+    finally:
+        await database.close()
+
+
+def _join(connection: Connection, records: list[Record]) -> None:
+    with Library(connection, ACCOUNT) as library:
+        library.join_all(records, now=BEGUN)
+
+
+def _values(subscriptions: int, statuses: int) -> Iterator[Value]:
+    for number in range(subscriptions):
+        yield Subscription(
+            rss_source_feed=feed(number), subscribed_at=Instant(BEGUN + number), title=f"The show with number {number}"
+        )
+    for number in range(statuses):
+        yield PlayStatus(
+            rss_source_feed=feed(number % max(subscriptions, 1)),
+            rss_source_item=episode(number),
+            position=float(number % 3_600) + 0.5,
+            duration=3_600.0,
+            played=number % 3 == 0,
+            updated_at=Instant(BEGUN + number),
+        )
+
+
+def _pages(values: Iterator[Value]) -> Iterator[list[Record]]:
+    page: list[Record] = []
+    for number, value in enumerate(values, BEGUN):
+        page.append(Record.of([Head(_DEVICE, number, value)], {}))
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    yield page
