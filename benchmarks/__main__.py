@@ -34,21 +34,24 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - QUESTIONS.keys()):
         parser.error(f"there is no benchmark {', '.join(unknown)}")
-    return run(_measure(options.names or list(QUESTIONS), options.smoke, options.json))
-
-
-async def _measure(names: list[str], smoke: bool, file: Path | None) -> int:
     machine = _machine()
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     figures: dict[str, list[Figure]] = {}
+    status = run(_measure(options.names or list(QUESTIONS), options.smoke, figures))
+    if options.json:
+        rows = {name: [figure.with_verdict() for figure in found] for name, found in figures.items()}
+        report = msgspec.json.encode({"machine": machine, "smoke": options.smoke, "figures": rows})
+        options.json.write_bytes(msgspec.json.format(report))
+    return status
+
+
+async def _measure(names: list[str], smoke: bool, figures: dict[str, list[Figure]]) -> int:
+    """Measure one question after the other and show each answer at once."""
     for name in names:
         load = os.getloadavg()[0]
         figures[name] = await QUESTIONS[name](smoke)
         print(f"\n{name}: load {load:.1f} before, {os.getloadavg()[0]:.1f} after")
         terminal.table(HEADS, [cells(figure) for figure in figures[name]], numbers=NUMBERS)
-    if file is not None:
-        rows = {name: [figure.with_verdict() for figure in found] for name, found in figures.items()}
-        file.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine, "smoke": smoke, "figures": rows})))
     return 0
 
 

@@ -13,19 +13,18 @@ PATIENCE_S = 600
 class Api:
     """One HTTP/1.1 connection to a program. Answers are JSON; what is no success raises RuntimeError."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, token: str) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._head = f"Host: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-        self.url = f"http://{host}"
+    def __init__(self, url: str, token: str = "") -> None:
+        self.url = url
         self.token = token
+        host = urlsplit(url).netloc
+        self._head = f"Host: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
 
     @classmethod
     async def connect(cls, url: str, token: str = "") -> Self:
         """Open a connection."""
-        parts = urlsplit(url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        return cls(reader, writer, parts.netloc, token)
+        api = cls(url, token)
+        await api._open()
+        return api
 
     async def get(self, path: str) -> Any:
         """Read a resource below `/api/v1`."""
@@ -39,14 +38,20 @@ class Api:
         """Hang up."""
         self._writer.close()
 
+    async def _open(self) -> None:
+        parts = urlsplit(self.url)
+        self._reader, self._writer = await asyncio.open_connection(parts.hostname, parts.port)
+
     async def _request(self, method: str, path: str, body: bytes) -> Any:
+        if self._reader.at_eof():  # a server does not keep an idle connection for long
+            await self._open()
         line = f"{method} /api/v1{path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
         self._writer.write(line.encode() + body)
         async with asyncio.timeout(PATIENCE_S):
             head = await self._reader.readuntil(b"\r\n\r\n")
             content = await self._reader.readexactly(_length(head))
         if not head.startswith(b"HTTP/1.1 2"):
-            raise RuntimeError(f"{method} {path}: {head.split(b'\r\n', 1)[0]!r} {content!r}")
+            raise RuntimeError(f"{method} {path}: {head.splitlines()[0]!r} {content!r}")
         return msgspec.json.decode(content)
 
 

@@ -104,6 +104,6 @@ def _running(command: list[str], data_dir: Path) -> Iterator[Program]:
         yield program
     except BaseException:
         process.kill()
+        process.wait()
         raise
-    finally:
-        program.stop() if process.returncode is None and sys.exc_info()[0] is None else process.wait()
+    program.stop()

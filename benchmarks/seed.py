@@ -31,16 +31,16 @@ def feed(number: int) -> FeedId:
 
 def episode(number: int) -> EpisodeId:
     """Return the id of an episode."""
-    guid = f"https://www.example-{number % 97:02}.org/episodes/2026/03/{number:07}-a-permalink"
-    enclosure = f"https://media.example-{number % 89:02}.org/audio/shows/{number % 1000:04}/season-03/{number:07}-final.mp3"
-    return EpisodeId.of(guid, enclosure)
+    site, show = f"example-{number % 97:02}.org", f"{number % 1_000:04}"
+    guid = f"https://www.{site}/episodes/2026/03/{number:07}-a-permalink"
+    return EpisodeId.of(guid, f"https://media.{site}/audio/shows/{show}/season-03/{number:07}-final.mp3")
 
 
 def report(number: int, position: float, *, feeds: int = 1_000, state: str = "paused") -> dict[str, object]:
     """Return a position report of a seeded episode, as a player sends it."""
     return {
-        "rss_source_feed": feed(number % feeds),
-        "rss_source_item": episode(number),
+        "rss_source_feed": str(feed(number % feeds)),
+        "rss_source_item": str(episode(number)),
         "position": position,
         "played": False,
         "state": state,
@@ -71,7 +71,7 @@ def _values(subscriptions: int, statuses: int) -> Iterator[Value]:
         )
     for number in range(statuses):
         yield PlayStatus(
-            rss_source_feed=feed(number % max(subscriptions, 1)),
+            rss_source_feed=feed(number % (subscriptions or 1)),
             rss_source_item=episode(number),
             position=float(number % 3_600) + 0.5,
             duration=3_600.0,

@@ -10,11 +10,10 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from balados_daemon import receiving
+from balados_daemon.editing import Editor, Times, Wish, make_all
 from balados_daemon.receiving import Received
-from balados_daemon.storage import device as device_storage
 from balados_daemon.storage import held
 from balados_daemon.storage.device import Device
-from balados_daemon.sync.schedule import queue_time
 from balados_daemon.undo import undo
 from balados_shared import problems
 from balados_shared.edit import Edit, subscribe
@@ -53,6 +52,7 @@ class LibraryService(LibraryReader):
         self.on_change: Callable[[], None] = lambda: None
         self._clock = clock
         self._hub = hub
+        self._editor = Editor(database, account, lambda: self.device.id, self._times)
 
     def now(self) -> int:
         """Return the time by which changes are dated: our clock, corrected by the measured offset."""
@@ -64,7 +64,7 @@ class LibraryService(LibraryReader):
 
     async def edit(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> Saved | None:
         """Make a person's change and return what it did."""
-        saved = await self._database.write(partial(self._edit, wish=wish, pace=pace))
+        saved = await self._editor.make(Wish(wish, pace))
         if saved is not None:
             self._hub.announce(self.account)
             self.on_change()
@@ -156,19 +156,6 @@ class LibraryService(LibraryReader):
         self.on_change()
         return kept
 
-    def _edit(self, connection: Connection, wish: Edit, pace: Pace) -> Saved | None:
-        with Library(connection, self.account) as library:
-            saved = library.edit(wish, device=self.device.id, now=self.now())
-        if saved is not None:
-            self._queue(connection, saved.id, playing=pace is Pace.PLAYING)
-        return saved
-
-    def _queue(self, connection: Connection, row: int, *, playing: bool) -> None:
-        """Queue a change, where there is a relay to send it to; pairing queues all that came before."""
-        if device_storage.load_relay(connection, self.account) is not None:
-            now = self._clock()  # the queue lives by our own clock: an offset that is learnt must not move it
-            queue.put(connection, self.account, row, now=now, due=queue_time(now, playing=playing))
-
     def _let_go(self, connection: Connection) -> int:
         records = held.everything(connection, self.account)
         self._join_held(connection, records)
@@ -183,6 +170,9 @@ class LibraryService(LibraryReader):
     def _keep(self, connection: Connection) -> int:
         records = held.everything(connection, self.account)
         self._join_held(connection, records)
-        for record in records:
-            self._edit(connection, subscribe(FeedId(record.key)), Pace.AT_ONCE)
+        wishes = [Wish(subscribe(FeedId(record.key))) for record in records]
+        make_all(connection, self.account, wishes=wishes, device=self.device.id, times=self._times())
         return len(records)
+
+    def _times(self) -> Times:
+        return Times(self.now(), self._clock())

@@ -47,7 +47,7 @@ class Change(Struct, frozen=True):
 
 def describe(before: Record | None, incoming: Record, after: Record) -> Change:
     """Say what a join (or an edit, whose `incoming` is its result) did to a record."""
-    by = max(incoming.heads, key=lambda head: (head.value.time, head.dot))
+    by = _newest(incoming.heads)
     if not after.heads:
         # Only a lie, or two clones, can do this: knowledge never runs in a circle. Nothing changes.
         return Change(before, incoming, before or incoming, by, "refused", "contradiction")

@@ -1,17 +1,14 @@
 """How things look: tables, times and positions; JSON where it was asked for. Colours only on a terminal."""
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-# Without a terminal a line is as long as what it says: nothing is cut or wrapped for a program that reads it.
-_console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+_STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33}
 
 
 def as_json(thing: Any) -> None:
@@ -20,23 +17,44 @@ def as_json(thing: Any) -> None:
 
 
 def line(text: str, style: str = "") -> None:
-    """Print one line."""
-    _console.print(Text(text, style=style), soft_wrap=True)
+    """Print one line, styled `bold`, `dim`, `red`, `green` or `yellow` on a terminal."""
+    styled = style in _STYLES and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if styled else text)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
     """Print rows under heads; the columns in `numbers` are set to the right."""
+    from rich.console import Console  # costs 0.1 s, which most commands need not pay
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for column, head in enumerate(heads):
         grid.add_column(head, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    _console.print(grid)
+    # Without a terminal a line is as long as what it says: nothing is cut or wrapped for a program that reads it.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(grid)
 
 
 def progress(text: str) -> Any:
     """Return a context in which a terminal shows that something goes on. `update(text)` says what."""
+    if not sys.stderr.isatty():
+        return _Silent()
+    from rich.console import Console
+
     return Console(stderr=True).status(text)
+
+
+class _Silent:
+    """Progress where nobody watches."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def update(self, text: str) -> None: ...
 
 
 def clock(seconds: float | None) -> str:

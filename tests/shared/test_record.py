@@ -57,7 +57,7 @@ def test_a_join_has_heads_and_its_vector_covers_them(states: list[Record]) -> No
     joined = merge(a, b)
     assert joined.heads == tuple(sorted(joined.heads, key=lambda head: head.dot))
     assert all(joined.covers(head.dot) for head in joined.heads)
-    assert all(joined.vector[d] == max(a.vector.get(d, 0), b.vector.get(d, 0)) for d in a.vector | b.vector)
+    assert all(joined.vector[d] == max(a.vector.get(d, 0), b.vector.get(d, 0)) for d in (*a.vector, *b.vector))
 
 
 @given(histories().filter(lambda history: history.states))

@@ -138,7 +138,7 @@ STAMPED: dict[type[Value], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", STAMPED, ids=lambda kind: kind.kind)
-def test_the_later_stamp_wins_and_then_the_device_id(kind: type[Value]) -> None:
+def test_the_later_stamp_wins_and_then_the_device_id(kind: type[Any]) -> None:
     early, late = (kind(**STAMPED[kind], updated_at=at) for at in (T0, T1))
     assert resolve([Head("B", 9, early), Head("A", 1, late)]).head.device == "A"
     assert resolve([Head("B", 9, early), Head("A", 1, late)]).rule == "latest"
@@ -162,7 +162,7 @@ def test_the_later_stamp_wins_and_then_the_device_id(kind: type[Value]) -> None:
     ],
 )
 def test_the_later_of_coming_and_going_wins(
-    kind: type[Value], added: str, removed: str, come: Instant, gone: Instant, there: bool, rule: str
+    kind: type[Any], added: str, removed: str, come: Instant, gone: Instant, there: bool, rule: str
 ) -> None:
     here = kind(rss_source_feed=FEED, **{added: come})
     # The device that says "gone" has the higher id: it must not decide.

@@ -24,6 +24,7 @@ import httpx
 import msgspec
 from websockets.sync.client import ClientConnection, connect
 
+from balados_shared.storage.lock import read_announcement
 from support.http_child import wait_until
 
 SCRIPTS = Path(sys.executable).parent
@@ -84,9 +85,9 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """The process; with something put before it, that one's."""
+        """The program itself, also when something is put before it."""
         assert self._process
-        return self._process.pid
+        return read_pid(self.data_dir) if self._before else self._process.pid
 
     @property
     def log(self) -> str:
@@ -126,7 +127,8 @@ class Program:
 
     def _end(self, with_signal: signal.Signals) -> int:
         assert self._process
-        self._process.send_signal(with_signal)
+        if self._process.poll() is None:
+            os.kill(self.pid, with_signal)
         status = self._process.wait(START_SECONDS)
         self._forget_client()
         return status
@@ -241,6 +243,13 @@ def live(url: str, **options: Any) -> Iterator[Player]:
         player = Player(socket)
         assert player.hear()["status"] == "connected"
         yield player
+
+
+def read_pid(data_dir: Path) -> int:
+    """Return the process that owns a data directory."""
+    announced = read_announcement(data_dir)
+    assert announced is not None
+    return announced.pid
 
 
 def client(url: str, token: str | None = None) -> httpx.Client:

@@ -13,3 +13,10 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
     """Programs of one test's own."""
     with Programs(tmp_path) as programs:
         yield programs
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """Programs that the tests of one file share, because they do not disturb each other."""
+    with Programs(tmp_path_factory.mktemp("shared")) as programs:
+        yield programs

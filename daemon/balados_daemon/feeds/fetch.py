@@ -26,7 +26,7 @@ from balados_daemon.feeds.types import FeedDocument
 from balados_shared import __version__
 
 if TYPE_CHECKING:
-    import httpx
+    from balados_shared.web import httpx
 
 USER_AGENT = f"Balados/{__version__}"
 PER_HOST = 2
@@ -99,7 +99,7 @@ class Fetcher:
         self, client: httpx.AsyncClient, request: httpx.Request, seconds: float
     ) -> tuple[httpx.Response, bytes]:
         """Send one request and read the body of a good answer; a redirect is not followed."""
-        import httpx
+        from balados_shared.web import httpx
 
         try:
             async with asyncio.timeout(seconds):
@@ -133,7 +133,7 @@ class Fetcher:
 
 
 def _new_client(limits: Limits) -> httpx.AsyncClient:
-    import httpx
+    from balados_shared.web import httpx
 
     # These write whole request URLs to the log at INFO and DEBUG, and a feed's URL may hold a secret.
     for talkative in ("httpx", "httpcore"):
@@ -146,7 +146,7 @@ def _new_client(limits: Limits) -> httpx.AsyncClient:
 
 
 def _request(client: httpx.AsyncClient, url: str, validators: dict[str, str | None]) -> httpx.Request:
-    import httpx
+    from balados_shared.web import httpx
 
     headers = {name: value for name, value in validators.items() if value and _fits_a_header(value)}
     try:

@@ -145,7 +145,7 @@ class Engine:
                     await line.authenticate(self.client(relay, http).token())
                 await self._hold(line)
         except (OSError, TimeoutError, EOFError, InvalidHandshake, InvalidURI, SyncTrouble, StorageError):
-            # Why it does not work is told by the rounds, which try the same relay and disk and write down their trouble.
+            # Why it does not work is told by the rounds, which meet the same relay and disk and write it down.
             return False
         return True
 

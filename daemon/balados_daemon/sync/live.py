@@ -132,7 +132,7 @@ def _fail(done: asyncio.Future[None], error: BaladosError) -> None:
         done.set_exception(error)
 
 
-class _Problem(Struct):
+class _Problem(Struct, frozen=True):
     """Why an exchange failed, as the relay says it."""
 
     code: str = ""

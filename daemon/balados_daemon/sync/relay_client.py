@@ -18,7 +18,7 @@ from balados_shared.tokens import sign_request
 from balados_shared.wire import SyncAnswer, decode_answer, decode_json
 
 if TYPE_CHECKING:
-    import httpx
+    from balados_shared.web import httpx
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class RelayHttp:
         **query: str,
     ) -> "httpx.Response":
         """Send a request and return whatever the relay answers. Raises RelayUnavailable when there is no answer."""
-        import httpx
+        from balados_shared.web import httpx
 
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=httpx.Limits(max_connections=4))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+from balados_shared.web import httpx
 from msgspec import to_builtins
 
 from balados_relay.admin import Admin

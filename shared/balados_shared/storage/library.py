@@ -50,6 +50,7 @@ class Library:
         self.account = account
         self.revision, self.tag, self.arrived = 0, "", 0
         self._known: dict[tuple[str, str], Stored | None] = {}
+        self._counts: dict[str, int] = {}
         self._writes = _Writes()
         self._next_row = 0
 
@@ -97,7 +98,7 @@ class Library:
         after = edit(record, wish, Dot(device, number), now)
         if after is None:
             return None
-        counts.save(self._connection, self.account, device, number)
+        self._counts[device] = number
         return self._save(wish.key, old, describe(record, after, after), now)
 
     def join(self, incoming: Record, *, now: int, rule: str | None = None) -> Saved:
@@ -123,6 +124,8 @@ class Library:
     def flush(self) -> None:
         """Write what has changed so far, still inside the transaction."""
         self._writes.run(self._connection)
+        for device, number in self._counts.items():
+            counts.save(self._connection, self.account, device, number)
         self._connection.execute(
             "UPDATE libraries SET revision = ?, tag = ?, arrived = ? WHERE account = ?",
             (self.revision, self.tag, self.arrived, self.account),
@@ -131,7 +134,7 @@ class Library:
     def _next_number(self, device: str, record: Record | None, now: int) -> int:
         """Number a change: above all that this device ever used, also what only the record remembers (DESIGN 2)."""
         known = record.vector.get(device, 0) if record else 0
-        counted = counts.load(self._connection, self.account, device)
+        counted = self._counts.get(device) or counts.load(self._connection, self.account, device)
         return max(counted + 1, known + 1, now)
 
     def _save(self, key: str, old: Stored | None, change: Change, now: int) -> Saved:
@@ -169,7 +172,8 @@ class Library:
         what = (self.revision, by.device, by.number, by.value.time, self.arrived, change.outcome, change.rule)
         playing = old is not None and _plays_on(old.record, change)
         if playing and old and (seq := self._open_stretch(old)):
-            self._writes.old_events.append((*what, after, incoming, seq))
+            # One line for all of them: the state knows what each of them knew.
+            self._writes.old_events.append((*what, None, state, seq))
             return
         self._writes.new_events.append((row, *what, int(playing), old.state if old else None, after, incoming))
 

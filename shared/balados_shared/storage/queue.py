@@ -4,7 +4,7 @@ Law: a row leaves the queue only with an acknowledgement of exactly the version 
 (DESIGN.md section 4).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 
 from msgspec import Struct
@@ -48,12 +48,12 @@ class Summary(Struct, frozen=True):
     parked: int
 
 
-def put(connection: Connection, account: int, row: int, *, now: int, due: int) -> None:
-    """Queue a record that was changed. An earlier due time stands; a parked row gets another chance."""
-    connection.execute(
+def put(connection: Connection, account: int, rows: Sequence[tuple[int, int]], *, now: int) -> None:
+    """Queue records that were changed: (row, due). An earlier due time stands; a parked row gets another chance."""
+    connection.executemany(
         "INSERT INTO queue (record, account, since, due) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "due = min(due, excluded.due), version = version + 1, parked = 0, error = NULL",
-        (row, account, now, due),
+        [(row, account, now, due) for row, due in rows],
     )
 
 

@@ -1,0 +1,124 @@
+"""People's changes on their way to the disk: those that come while the disk works are made together.
+
+Law: a change that is refused takes no other with it (it is refused before anything of it is written), and each is
+acknowledged after the commit that holds it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from sqlite3 import Connection
+
+from msgspec import Struct
+
+from balados_daemon.storage import device as device_storage
+from balados_daemon.sync.schedule import queue_time
+from balados_shared.edit import Edit
+from balados_shared.errors import BaladosError, InvalidInput
+from balados_shared.http.access import Pace
+from balados_shared.storage import queue
+from balados_shared.storage.database import Database
+from balados_shared.storage.library import Library, Saved
+
+MOST = 256
+"""Changes in one transaction."""
+
+
+class Wish(Struct, frozen=True):
+    """A change that somebody wants, and how soon others must hear of it."""
+
+    edit: Edit
+    pace: Pace = Pace.AT_ONCE
+
+
+Outcome = Saved | BaladosError | None
+"""What became of a wish: saved, refused, or nothing to change."""
+
+
+class Times(Struct, frozen=True):
+    """By which clocks a change is made, in milliseconds: `now` dates it, `queued` is our own uncorrected time.
+
+    The queue lives by our own clock: an offset that is learnt later must not move it.
+    """
+
+    now: int
+    queued: int
+
+
+class Editor:
+    """Makes changes of one library. `times` gives the times, `device` the id by which changes are numbered."""
+
+    def __init__(self, database: Database, account: int, device: Callable[[], str], times: Callable[[], Times]) -> None:
+        self._database = database
+        self._account = account
+        self._device = device
+        self._times = times
+        self._waiting: list[tuple[Wish, asyncio.Future[Outcome]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def make(self, wish: Wish) -> Saved | None:
+        """Make a change durable. Raises what it is refused for, or StorageError."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wish, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        outcome = await done
+        if isinstance(outcome, BaladosError):
+            raise outcome
+        return outcome
+
+    async def _write(self) -> None:
+        """Write until nobody waits."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._write_batch(batch)
+        finally:
+            self._writing = None
+
+    async def _write_batch(self, batch: Sequence[tuple[Wish, "asyncio.Future[Outcome]"]]) -> None:
+        wishes = [wish for wish, _ in batch]
+        work = partial(make_all, account=self._account, wishes=wishes, device=self._device(), times=self._times())
+        try:
+            outcomes: Sequence[Outcome] = await self._database.write(work)
+        except BaladosError as error:
+            outcomes = [error] * len(batch)
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            if not done.done():
+                done.set_result(outcome)
+
+
+def make_all(
+    connection: Connection, account: int, *, wishes: Sequence[Wish], device: str, times: Times
+) -> list[Outcome]:
+    """Make changes in the caller's transaction, and queue them where there is a relay to send them to.
+
+    Pairing queues all that was changed before it.
+    """
+    with Library(connection, account) as library:
+        library.read_ahead(_names(wishes))
+        outcomes = [_make(library, wish.edit, device, times.now) for wish in wishes]
+    if device_storage.load_relay(connection, account) is not None:
+        dues = [
+            (outcome.id, queue_time(times.queued, playing=wish.pace is Pace.PLAYING))
+            for wish, outcome in zip(wishes, outcomes, strict=True)
+            if isinstance(outcome, Saved)
+        ]
+        queue.put(connection, account, dues, now=times.queued)
+    return outcomes
+
+
+def _make(library: Library, edit: Edit, device: str, now: int) -> Outcome:
+    try:
+        return library.edit(edit, device=device, now=now)
+    except BaladosError as refusal:
+        return refusal
+
+
+def _names(wishes: Sequence[Wish]) -> list[tuple[str, str]]:
+    names: list[tuple[str, str]] = []
+    for wish in wishes:
+        with suppress(InvalidInput):  # the edit itself says what is wrong
+            names.append((wish.edit.kind, wish.edit.key))
+    return names
