@@ -5,7 +5,9 @@ import os
 import platform
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -37,7 +39,8 @@ def main() -> int:
     machine = _machine()
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     figures: dict[str, list[Figure]] = {}
-    status = run(_measure(options.names or list(QUESTIONS), options.smoke, figures))
+    with _compiled_bytecode():
+        status = run(_measure(options.names or list(QUESTIONS), options.smoke, figures))
     if options.json:
         rows = {name: [figure.with_verdict() for figure in found] for name, found in figures.items()}
         report = msgspec.json.encode({"machine": machine, "smoke": options.smoke, "figures": rows})
@@ -53,6 +56,15 @@ async def _measure(names: list[str], smoke: bool, figures: dict[str, list[Figure
         print(f"\n{name}: load {load:.1f} before, {os.getloadavg()[0]:.1f} after")
         terminal.table(HEADS, [cells(figure) for figure in figures[name]], numbers=NUMBERS)
     return 0
+
+
+@contextmanager
+def _compiled_bytecode() -> Iterator[None]:
+    """Let the programs run from compiled bytecode, as installed ones do, also where a checkout keeps none."""
+    with tempfile.TemporaryDirectory(prefix="balados-bench-") as cache:
+        os.environ["PYTHONPYCACHEPREFIX"] = cache
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        yield
 
 
 def _machine() -> dict[str, str]:

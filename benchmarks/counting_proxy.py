@@ -28,8 +28,10 @@ async def counting_proxy(url: str) -> AsyncIterator[Counted]:
     """Stand before a server and count."""
     parts = urlsplit(url)
     counted = Counted()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         server_reader, server_writer = await asyncio.open_connection(parts.hostname, parts.port)
 
         def note_up(size: int) -> None:
@@ -38,7 +40,8 @@ async def counting_proxy(url: str) -> AsyncIterator[Counted]:
         def note_down(size: int) -> None:
             counted.down += size
 
-        await asyncio.gather(_pump(reader, server_writer, note_up), _pump(server_reader, writer, note_down))
+        with suppress(asyncio.CancelledError):  # the end of the proxy is the end of what goes through it
+            await asyncio.gather(_pump(reader, server_writer, note_up), _pump(server_reader, writer, note_down))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     counted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -46,6 +49,10 @@ async def counting_proxy(url: str) -> AsyncIterator[Counted]:
         yield counted
     finally:
         server.close()
+        tasks = [task for task in serving if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Callable[[int], None]) -> None:

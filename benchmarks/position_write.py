@@ -119,7 +119,7 @@ async def _all_at_once(apis: list[Api], numbers: "count[int]", reports: int) -> 
 async def _changes(library: LibraryService, first: int, writes: int) -> list[float]:
     """Return the changes a second, of as many writers at once."""
     feed = seed.feed(0)
-    episodes = [seed.episode(number) for number in range(EPISODES)]
+    episodes = [seed.episode(number, 0) for number in range(EPISODES)]
     wishes = iter([progress(feed, episodes[n % EPISODES], position=_position(n)) for n in range(first, first + writes)])
 
     async def writer() -> None:

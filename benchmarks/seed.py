@@ -26,25 +26,29 @@ _PAGE = 10_000
 
 def feed(number: int) -> FeedId:
     """Return the id of a feed."""
-    return FeedId.of(f"https://feeds.example-{number % 97:02}.org/shows/{number:06}/rss")
+    return FeedId.of(f"https://feeds.{_site(number)}/shows/{number:06}/rss")
 
 
-def episode(number: int) -> EpisodeId:
-    """Return the id of an episode."""
-    site, show = f"example-{number % 97:02}.org", f"{number % 1_000:04}"
-    guid = f"https://www.{site}/episodes/2026/03/{number:07}-a-permalink"
-    return EpisodeId.of(guid, f"https://media.{site}/audio/shows/{show}/season-03/{number:07}-final.mp3")
+def episode(number: int, of: int) -> EpisodeId:
+    """Return the id of an episode of feed `of`: as out there, its addresses begin like those of its siblings."""
+    guid = f"https://www.{_site(of)}/shows/{of:06}/episodes/{number:07}-a-permalink"
+    return EpisodeId.of(guid, f"https://media.{_site(of)}/audio/shows/{of:06}/season-03/{number:07}-final.mp3")
 
 
 def report(number: int, position: float, *, feeds: int = 1_000, state: str = "paused") -> dict[str, object]:
     """Return a position report of a seeded episode, as a player sends it."""
+    of = number % feeds
     return {
-        "rss_source_feed": str(feed(number % feeds)),
-        "rss_source_item": str(episode(number)),
+        "rss_source_feed": str(feed(of)),
+        "rss_source_item": str(episode(number, of)),
         "position": position,
         "played": False,
         "state": state,
     }
+
+
+def _site(number: int) -> str:
+    return f"example-{number * 7_919 % 997:03}.org"
 
 
 async def fill(file: Path, schemas: tuple[Schema, ...], *, subscriptions: int, statuses: int) -> str:
@@ -70,9 +74,10 @@ def _values(subscriptions: int, statuses: int) -> Iterator[Value]:
             rss_source_feed=feed(number), subscribed_at=Instant(BEGUN + number), title=f"The show with number {number}"
         )
     for number in range(statuses):
+        of = number % (subscriptions or 1)
         yield PlayStatus(
-            rss_source_feed=feed(number % (subscriptions or 1)),
-            rss_source_item=episode(number),
+            rss_source_feed=feed(of),
+            rss_source_item=episode(number, of),
             position=float(number % 3_600) + 0.5,
             duration=3_600.0,
             played=number % 3 == 0,

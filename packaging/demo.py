@@ -366,7 +366,8 @@ def _position(machine: Machine, episode: dict[str, Any]) -> float:
 def main() -> int:
     """Show it. Returns 0 if all of it was true."""
     options = _options()
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     folder, names = _feeds()
     real = folder == REAL_FEEDS
     tell("Balados: a laptop, a phone and a relay at home, as real programs on this machine.")
@@ -391,8 +392,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _end(*_: object) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
+def _end(number: int, _: object) -> NoReturn:
+    """End by a signal as by anything else: the programs are ended, and the directory goes."""
+    raise SystemExit(128 + number)
 
 
 def _feeds() -> tuple[Path, list[str]]:

@@ -28,6 +28,7 @@ from balados_shared.storage.database import Database
 from balados_shared.storage.library import Library, Saved
 from balados_shared.storage.queue import Letter
 from balados_shared.storage.reader import LibraryReader
+from balados_shared.times import LATEST
 from balados_shared.wire import SyncAnswer
 
 
@@ -77,7 +78,7 @@ class LibraryService(LibraryReader):
 
     def letters(self, *, limit: int, everything: bool) -> list[Letter]:
         """Return what is to be sent now; `everything` also counts what the schedule still gathers."""
-        now = self._clock() + (queue.FAR if everything else 0)
+        now = LATEST if everything else self._clock()
         return self._read(queue.letters, now=now, limit=limit)
 
     def queue_due(self) -> int | None:

@@ -3,6 +3,7 @@
 Law: all of it in one transaction, so that the cursor never stands for something that is not here (DESIGN.md section 4).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from sqlite3 import Connection
 
@@ -73,7 +74,8 @@ def _would_remove(connection: Connection, account: int, record: Record) -> bool:
     here = reading.find(connection, account, record.kind, record.key)
     if here is None or not value_of(here).present:
         return False
-    return not value_of(merge(here, record)).present
+    after = merge(here, record)
+    return bool(after.heads) and not value_of(after).present
 
 
 def _with_held(connection: Connection, account: int, record: Record) -> Record:
@@ -82,14 +84,27 @@ def _with_held(connection: Connection, account: int, record: Record) -> Record:
     if before is None:
         return record
     held.release(connection, account, before)
-    return merge(before, record)
+    joined = merge(before, record)
+    return joined if joined.heads else record
 
 
 def _sort_letters(answer: SyncAnswer, letters: Sequence[Letter]) -> tuple[list[Letter], list[tuple[Letter, str]]]:
-    reasons = {(v.kind, v.key): v.reason for v in answer.verdicts if v.outcome == "refused"}
-    named = [(letter, reasons.get((letter.kind, letter.key))) for letter in letters]
-    taken = [letter for letter, reason in named if reason is None]
-    return taken, [(letter, reason) for letter, reason in named if reason is not None]
+    """Tell what the relay took from what it refused, by place where it could not read a record, else by name."""
+    refusals = [verdict for verdict in answer.verdicts if verdict.outcome == "refused"]
+    by_place = {verdict.place: verdict.reason for verdict in refusals if verdict.place}
+    by_name = {(verdict.kind, verdict.key): verdict.reason for verdict in refusals if not verdict.place}
+    taken: list[Letter] = []
+    refused: list[tuple[Letter, str]] = []
+    counts: Counter[str] = Counter()
+    for letter in letters:
+        place = f"{letter.plural}[{counts[letter.plural]}]"
+        counts[letter.plural] += 1
+        reason = by_place.get(place) or by_name.get((letter.kind, letter.key))
+        if reason is None:
+            taken.append(letter)
+        else:
+            refused.append((letter, reason))
+    return taken, refused
 
 
 def _move_cursor(connection: Connection, account: int, answer: SyncAnswer) -> None:

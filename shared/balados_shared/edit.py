@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from balados_shared.errors import InvalidInput, Refused
 from balados_shared.ids import EpisodeId, FeedId
-from balados_shared.kinds import Like, PlayStatus, Subscription, Value, kind_named
+from balados_shared.kinds import Like, PlayStatus, Subscription, Value, key_of, kind_named
 from balados_shared.record import Dot, Head, Record
 from balados_shared.rules import value_of
 from balados_shared.times import LATEST, Instant
@@ -107,7 +107,7 @@ def _about(
 def _key(kind: type[Value], name: Mapping[str, Any]) -> str:
     if missing := [field for field in kind.identity if field not in name]:
         raise InvalidInput(f"a {kind.kind} needs {', '.join(missing)}")
-    return "/".join(str(name[field] or "") for field in kind.identity)
+    return key_of(kind, name)
 
 
 def _says_nothing_new(old: Value, wish: Edit) -> bool:
@@ -121,7 +121,9 @@ def _new_value(kind: type[Value], old: Value | None, wish: Edit, at: Instant) ->
 
 
 def _dates(kind: type[Value], old: Value | None, present: bool | None, at: Instant) -> dict[str, Instant | None]:
-    """Date an edit: the kind's stamp always; coming or going only where it changes."""
+    """Date an edit: the kind's stamp always; coming or going only where it changes. A `listen` has its own dates."""
+    if kind.rule == "union":
+        return {}
     dates: dict[str, Instant | None] = {kind.stamp: at} if kind.stamp else {}
     comes = old is None or (present is True and not old.present)
     if comes and kind.added:

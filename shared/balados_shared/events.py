@@ -18,13 +18,17 @@ Outcome = Literal["applied", "merged", "superseded", "refused"]
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one record that was sent. Only what was not simply applied gets one."""
+    """What became of one record that was sent. Only what was not simply applied gets one.
+
+    `place` says where in the request a record stood that could not be read, e.g. `play_statuses[3]`.
+    """
 
     kind: str
     key: str
     outcome: Outcome
     rule: str
     reason: str
+    place: str = ""
 
 
 class Change(Struct, frozen=True):

@@ -109,7 +109,7 @@ def _decode(canonical: str) -> str:
     return base64.urlsafe_b64decode(canonical + "=" * (-len(canonical) % 4)).decode()
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def _read_feed(text: str) -> str:
     if _SCHEME.match(text):
         return FeedId.of(text)

@@ -4,6 +4,7 @@ Field names are the documented wire names (DESIGN.md section 3). Every value is 
 about (the key) and carries along, in `extra`, the fields that this version does not know.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct, structs
@@ -47,10 +48,7 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """What names the record within its kind: it begins with the key of its parent (feed, episode, playlist).
-
-        Ids hold no slash, so parts joined by one stay apart.
-        """
+        """What names the record within its kind."""
         return "/".join([_part(getattr(self, name)) for name in self.identity])
 
     @property
@@ -306,10 +304,18 @@ ALL: tuple[type[Value], ...] = (
 )
 
 
+def key_of(kind: type[Value], name: Mapping[str, Any]) -> str:
+    """Return the key that identity fields make. It begins with the key of its parent (feed, episode, playlist)."""
+    return "/".join([_part(name.get(field)) for field in kind.identity])
+
+
 def _part(field: str | Instant | None) -> str:
+    """Write one part of a key without a slash, so that parts joined by one stay apart."""
+    if isinstance(field, FeedId | EpisodeId):
+        return field  # base64url has none
     if isinstance(field, Instant):
         return str(int(field))
-    return field or ""
+    return field.replace("%", "%25").replace("/", "%2F") if field else ""
 
 
 BY_KIND: dict[str, type[Value]] = {kind.kind: kind for kind in ALL}

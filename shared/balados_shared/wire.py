@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, convert, to_builtins
 from balados_shared.errors import InvalidInput
 from balados_shared.events import Verdict
 from balados_shared.ids import EpisodeId, FeedId
-from balados_shared.kinds import BY_PLURAL, Value
+from balados_shared.kinds import BY_PLURAL, Value, key_of
 from balados_shared.record import Head, Record
 from balados_shared.rules import resolve
 from balados_shared.times import Instant
@@ -189,11 +189,16 @@ def decode_request(body: bytes | Raw) -> SyncRequest:
 
 
 def decode_answer(body: bytes | Raw) -> SyncAnswer:
-    """Read an answer or a live `sync_update`. A kind that this version does not know is passed over."""
+    """Read an answer or a live `sync_update`.
+
+    What this version cannot read is passed over; after an upgrade the device asks for everything again.
+    """
     fields = _object(body)
     frame = _frame(fields, _AnswerFrame)
-    rows = ((plural, row) for plural, rows in _lists(fields) if plural in BY_PLURAL for row in rows)
-    records = [stored_record(BY_PLURAL[plural], row) for plural, row in rows]
+    records: list[Record] = []
+    for plural, rows in _lists(fields):
+        for index, row in enumerate(rows):
+            _read_row(plural, index, row, records, [])
     return SyncAnswer(**msgspec.structs.asdict(frame), records=records)
 
 
@@ -263,34 +268,33 @@ def _rows(name: str, raw: Raw) -> list[Raw]:
 
 
 def _read_row(plural: str, index: int, row: Raw, records: list[Record], refused: list[Verdict]) -> None:
+    """Read one record; one that cannot be read is named by its place, so that its sender can park just that one."""
+    place = f"{plural}[{index}]"
     kind = BY_PLURAL.get(plural)
-    key = f"{plural}[{index}]"
     if kind is None:
-        refused.append(_refusal(plural, key, "unknown_kind", "this version does not know that kind of record"))
+        refused.append(_refusal(plural, "", "unknown_kind", "this version does not know that kind of record", place))
         return
     try:
         records.append(stored_record(kind, row))
     except InvalidInput as error:
-        refused.append(_refusal(kind.kind, _key_if_readable(kind, row) or key, "invalid", str(error)))
+        refused.append(_refusal(kind.kind, _key_if_readable(kind, row), "invalid", str(error), place))
 
 
-def _refusal(kind: str, key: str, rule: str, reason: str) -> Verdict:
-    return Verdict(kind=kind, key=key, outcome="refused", rule=rule, reason=reason)
+def _refusal(kind: str, key: str, rule: str, reason: str, place: str) -> Verdict:
+    return Verdict(kind=kind, key=key, outcome="refused", rule=rule, reason=reason, place=place)
 
 
-def _key_if_readable(kind: type[Value], row: Raw) -> str | None:
-    """Name a refused record, so that its sender can park just that one; None where even that cannot be read."""
+def _key_if_readable(kind: type[Value], row: Raw) -> str:
+    """Return the key of a record that is wrong elsewhere; empty where even that cannot be read."""
     try:
         fields = decode_json(row)
-        if not isinstance(fields, dict) or not all(isinstance(fields.get(n), str | None) for n in kind.identity):
-            return None
-        return "/".join(_key_part(kind, name, fields.get(name) or "") for name in kind.identity)
-    except InvalidInput:
-        return None
+        return key_of(kind, {name: _read_name(kind, name, fields.get(name)) for name in kind.identity})
+    except (InvalidInput, AttributeError):
+        return ""
 
 
-def _key_part(kind: type[Value], name: str, text: str) -> str:
-    return str(int(Instant.read(text))) if name in _instants(kind) else text
+def _read_name(kind: type[Value], name: str, field: Any) -> Any:
+    return Instant.read(field) if name in _instants(kind) else field
 
 
 def _head(kind: type[Value], named: Mapping[str, Any], fields: Any) -> Head:

@@ -9,8 +9,8 @@ Law: a machine that dies keeps nothing but its files, copied as they lay on the 
 import shutil
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -310,6 +310,8 @@ class Machine(Program):
         except PowerCut:
             await self.lose_power()
             return None
+        finally:
+            self.database.writes_left = None
 
     def listen(self, limit: int = 3) -> None:
         """Let the relay send the next live message, which then is on its way to us."""
@@ -362,7 +364,7 @@ class Wire:
 
 
 class World:
-    """Machines, their relay, and the time. Made by `World.open`, ended by `close`."""
+    """Machines, their relay, and the time. Made by `World.open`."""
 
     def __init__(self, directory: Path, time: Time, server: Server, empty: Path) -> None:
         self._directory = directory
@@ -372,21 +374,22 @@ class World:
         self.machines: list[Machine] = []
 
     @classmethod
-    async def open(cls, directory: Path, machines: int = 0) -> Self:
-        """Make a world with an empty relay and `machines` paired devices named a, b, c, …"""
+    @asynccontextmanager
+    async def open(cls, directory: Path, machines: int = 0) -> AsyncIterator[Self]:
+        """Make a world with an empty relay and `machines` paired devices named a, b, c, …; it ends with its files."""
         time = Time()
         blank = await _blank_databases(directory.parent / "blank")
         server = Server(Disk(directory / "relay"), blank / "relay.db", Clock(time))
         await server.start()
         world = cls(directory, time, server, blank / "daemon.db")
-        for _ in range(machines):
-            await (await world.add_machine()).pair()
-        return world
-
-    async def close(self) -> None:
-        for program in (*self.machines, self.server):
-            await program.stop()
-        shutil.rmtree(self._directory)
+        try:
+            for _ in range(machines):
+                await (await world.add_machine()).pair()
+            yield world
+        finally:
+            for program in (*world.machines, server):
+                await program.stop()
+            shutil.rmtree(directory)
 
     async def add_machine(self, copy: Path | None = None) -> Machine:
         """Add a device, new or as a clone that starts from a copy of another's files."""

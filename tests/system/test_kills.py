@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
-import pytest
 from websockets.exceptions import ConnectionClosed
 
 from balados_shared.ids import EpisodeId, FeedId
@@ -122,11 +121,6 @@ def _need_no_repair(relay: RelayProgram, *daemons: DaemonProgram) -> None:
 
 def test_a_killed_daemon_or_relay_loses_nothing_that_was_acknowledged(programs: Programs) -> None:
     play_rounds(programs, ROUNDS)
-
-
-@pytest.mark.slow
-def test_two_hundred_kills_lose_nothing_that_was_acknowledged(programs: Programs) -> None:
-    play_rounds(programs, 200)
 
 
 TRACED = "trace=fdatasync,fsync,pwrite64,pwritev,write,writev,sendto,sendmsg"

@@ -65,8 +65,11 @@ PLAN_COLUMNS = {
 def _show_plan(plan: dict[str, Any], *, would: bool) -> None:
     kinds = sorted(plan["kinds"].items())
     rows = [[kind, *(str(counts[name]) for name in PLAN_COLUMNS.values())] for kind, counts in kinds]
-    show.line("Joining would:" if would else "Joining did:")
-    show.table(["", *PLAN_COLUMNS], rows, numbers=range(1, len(PLAN_COLUMNS) + 1))
+    if rows:
+        show.line("Joining would:" if would else "Joining did:")
+        show.table(["", *PLAN_COLUMNS], rows, numbers=range(1, len(PLAN_COLUMNS) + 1))
+    else:
+        show.line("Both sides are empty; there is nothing to merge.")
     for title in plan["feeds_here"]:
         show.line(f"  + here   {title}")
     for title in plan["feeds_there"]:

@@ -30,6 +30,7 @@ class Relay(Struct, frozen=True, kw_only=True):
     trouble: str | None = None
     refused: bool = False
     notice: str | None = None
+    version: str = ""
 
 
 def load_device(connection: Connection, account: int) -> Device | None:

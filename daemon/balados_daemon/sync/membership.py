@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from balados_daemon.library_service import LibraryService
 from balados_daemon.storage import device as device_storage
 from balados_daemon.storage.device import Device, Relay
+from balados_shared import __version__
 from balados_shared.clock import WORTH_TELLING
 from balados_shared.storage import queue
 from balados_shared.storage.database import Database
@@ -36,9 +37,15 @@ class Membership:
         return self._service.device
 
     async def begin(self) -> None:
-        """Start a process run: name it, and go on with the clock offset that the last one measured."""
+        """Start a process run: name it, and go on with the clock offset that the last one measured.
+
+        After an upgrade the relay's history is read from its start again: an older version passed over what it could
+        not read.
+        """
         relay = self.relay
         self._service.clock_offset = relay.clock_offset if relay else 0
+        if relay is not None and relay.version != __version__:
+            await self._update(lambda relay: replace(relay, version=__version__, cursor=""))
         await self._save_device(replace(self.device, runs=(*self.device.runs[-20:], self._run)))
 
     async def join(self, relay: Relay) -> None:

@@ -13,6 +13,7 @@ from balados_daemon.library_service import LibraryService
 from balados_daemon.storage.device import Device, Relay
 from balados_daemon.sync.line import RelayUnavailable
 from balados_daemon.sync.relay_client import RelayHttp, read_fields, succeeded
+from balados_shared import __version__
 from balados_shared.clock import offset
 from balados_shared.errors import InvalidInput
 from balados_shared.kinds import Subscription
@@ -87,6 +88,7 @@ async def join(http: RelayHttp, url: str, code: str, device: Device, clock: Call
         key=key,
         clock_offset=offset(sent, clock(), answer.now),
         paired_at=sent,
+        version=__version__,
     )
     return Joined(relay, answer.account)
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from balados_shared.web import httpx
 from msgspec import to_builtins
 
 from balados_relay.admin import Admin
@@ -14,6 +13,7 @@ from balados_shared.errors import BaladosError
 from balados_shared.storage.errors import DataDirectoryInUse
 from balados_shared.storage.lock import DataDirectoryLock, read_announcement
 from balados_shared.storage.token_file import read_token
+from balados_shared.web import httpx
 
 
 class Failed(BaladosError):

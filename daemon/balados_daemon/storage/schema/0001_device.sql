@@ -11,7 +11,8 @@ CREATE TABLE device (
 
 -- The relay a library is paired with. `key` is this device's private key, `cursor` how far the relay's history is known,
 -- `clock_offset` what to add to this device's clock to get the relay's. `trouble` is why the last round failed, if it did;
--- `refused` is 1 when trying again will not help. `notice` is one line about what happened by itself.
+-- `refused` is 1 when trying again will not help. `notice` is one line about what happened by itself. `version` is the
+-- program's that read the history up to the cursor: a newer one asks again for what that one could not read.
 CREATE TABLE relays (
     account      INTEGER PRIMARY KEY,
     url          TEXT    NOT NULL,
@@ -24,7 +25,8 @@ CREATE TABLE relays (
     synced_at    INTEGER,
     trouble      TEXT,
     refused      INTEGER NOT NULL DEFAULT 0,
-    notice       TEXT
+    notice       TEXT,
+    version      TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 -- What other devices of the library call themselves.
