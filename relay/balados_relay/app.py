@@ -37,6 +37,10 @@ SCHEMAS = (
 )
 
 
+COMMAND_SECONDS = 3.0
+"""How long a `balados-relay` command may hold the data directory while the relay starts."""
+
+
 def wall_clock() -> int:
     """Return the time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -106,7 +110,7 @@ def create_app(relay: Relay) -> App:
 
 async def run_relay(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serve a data directory until a signal ends it. `on_ready` is told the URL."""
-    with DataDirectoryLock(settings.data_dir) as lock:
+    with DataDirectoryLock(settings.data_dir, patience=COMMAND_SECONDS) as lock:
 
         def ready(url: str) -> None:
             lock.announce(url)

@@ -34,7 +34,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Change(Struct, frozen=True):
     """One state of a record giving way to another.
 
-    `by` is the head that names the change in the log: the newest of those that came in.
+    `by` is the head that names the change in the log: the newest of those that came in and were not known.
     """
 
     before: Record | None
@@ -51,7 +51,8 @@ class Change(Struct, frozen=True):
 
 def describe(before: Record | None, incoming: Record, after: Record) -> Change:
     """Say what a join (or an edit, whose `incoming` is its result) did to a record."""
-    by = _newest(incoming.heads)
+    news = [head for head in incoming.heads if before is None or not before.covers(head.dot)]
+    by = _newest(news or incoming.heads)
     if not after.heads:
         # Only a lie, or two clones, can do this: knowledge never runs in a circle. Nothing changes.
         return Change(before, incoming, before or incoming, by, "refused", "contradiction")

@@ -202,7 +202,7 @@ def test_no_reason_repeats_what_may_be_secret() -> None:
 def test_a_kind_that_nobody_knows_gets_a_verdict_and_the_rest_goes_on() -> None:
     read = decode_request(request(karaoke=[{"song": 1}, {"song": 2}], numbers=[1], words="x", play_statuses=[STATUS]))
     assert len(read.records) == 1
-    assert [(v.kind, v.key, v.rule) for v in read.refused] == [
+    assert [(v.kind, v.place, v.rule) for v in read.refused] == [
         ("karaoke", "karaoke[0]", "unknown_kind"),
         ("karaoke", "karaoke[1]", "unknown_kind"),
     ]

@@ -212,8 +212,10 @@ class Change(Step):
             case "move":
                 return Edit(kind="feed_move", name={"rss_source_feed": feed}, sets={"moved_to": FEEDS[number % 14]})
             case _:
-                name = {**episode, "device_id": machine.id, "started_at": Instant(machine.clock())}
-                return Edit(kind="listen", name=name, sets={"from_": 0.0, "to": float(number), "speed": 1.5})
+                started = Instant(machine.clock())
+                name = {**episode, "device_id": machine.id, "started_at": started}
+                sets = {"ended_at": Instant(started + number), "from_": 0.0, "to": float(number), "speed": 1.5}
+                return Edit(kind="listen", name=name, sets=sets)
 
 
 WISHES = (

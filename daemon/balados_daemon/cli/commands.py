@@ -209,11 +209,7 @@ def queue(options: Namespace) -> int:
     elif not rows:
         show.line("Nothing waits.")
     else:
-        cells = [
-            [row["kind"], str(row["attempts"]), "refused" if row["parked"] else "waits", row["error"] or ""]
-            for row in rows
-        ]
-        show.table(["WHAT", "TRIES", "STATE", "WHY"], cells, numbers=[1])
+        show.table(["WHAT", "TRIES", "STATE", "WHY"], [_queue_cells(row) for row in rows], numbers=[1])
     return DONE
 
 

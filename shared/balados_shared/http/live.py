@@ -155,8 +155,10 @@ class LiveConnection:
             named = FeedId.read(feed)
             wish = progress(named, EpisodeId.read(item, named), position=position, played=played)
             await library.change(wish, Pace.PLAYING if message.get("state") == "playing" else Pace.AT_ONCE)
-        except (InvalidInput, Refused) as error:
+        except InvalidInput as error:
             raise LiveProblem("INVALID_ENCODING", str(error)) from None
+        except Refused as error:
+            raise LiveProblem("DISPATCH_ERROR", str(error)) from None
         data = {"feed": feed, "item": item, "position": position, "played": played}
         data["privacy"] = message.get("privacy")
         reply = {"status": "ok", "message": "Play event recorded", "data": data, "opid": message.get("opid")}

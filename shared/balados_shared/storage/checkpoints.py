@@ -7,6 +7,7 @@ each fold is one transaction, so it may be stopped anywhere.
 from collections.abc import Iterator
 from sqlite3 import Connection
 
+from balados_shared.errors import InvalidInput
 from balados_shared.kinds import BY_KIND
 from balados_shared.record import Record, merge
 from balados_shared.storage.database import Database
@@ -48,12 +49,20 @@ def wrong_records(connection: Connection, account: int) -> Iterator[tuple[str, s
     for row, kind, key, state in connection.execute(
         "SELECT id, kind, key, state FROM records WHERE account = ? ORDER BY id", (account,)
     ):
-        rebuilt = _checkpoint(connection, row, kind)
-        lines = connection.execute("SELECT incoming FROM events WHERE record = ? ORDER BY seq", (row,))
-        for (incoming,) in lines.fetchall():
-            rebuilt = _joined(rebuilt, stored_record(BY_KIND[kind], incoming))
-        if rebuilt != stored_record(BY_KIND[kind], state):
+        try:
+            proven = _rebuilt(connection, row, kind) == stored_record(BY_KIND[kind], state)
+        except InvalidInput:  # not even readable
+            proven = False
+        if not proven:
             yield kind, key
+
+
+def _rebuilt(connection: Connection, row: int, kind: str) -> Record | None:
+    record = _checkpoint(connection, row, kind)
+    lines = connection.execute("SELECT incoming FROM events WHERE record = ? ORDER BY seq", (row,))
+    for (incoming,) in lines.fetchall():
+        record = _joined(record, stored_record(BY_KIND[kind], incoming))
+    return record
 
 
 async def tidy(database: Database, account: int, *, now: int) -> int:

@@ -30,14 +30,15 @@ class Announcement(msgspec.Struct, frozen=True):
 class DataDirectoryLock:
     """Holds `data_dir`, which is created if missing, from construction to `release`, or to the end of the process.
 
-    Raises `DataDirectoryInUse` when another process has it, and `StorageError` when the disk refuses.
+    Raises `DataDirectoryInUse` when another process has it for longer than `patience` seconds, and `StorageError` when
+    the disk refuses.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, patience: float = 0.2) -> None:
         make_private_directory(data_dir)
         with file_door:
             self._descriptor = os.open(_lock_file(data_dir), os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-        if not _lock_patiently(self._descriptor):
+        if not _lock_patiently(self._descriptor, patience):
             os.close(self._descriptor)
             raise DataDirectoryInUse
         self._write(Announcement(os.getpid()))
@@ -91,9 +92,9 @@ def _read_while_held(descriptor: int) -> Announcement | None:
     return None
 
 
-def _lock_patiently(descriptor: int) -> bool:
+def _lock_patiently(descriptor: int, patience: float) -> bool:
     """Try for a moment, because one who only asks who is there holds the lock for an instant too."""
-    for _ in range(_ATTEMPTS):
+    for _ in range(max(1, int(patience / _PAUSE_SECONDS))):
         if _lock(descriptor, fcntl.LOCK_EX):
             return True
         time.sleep(_PAUSE_SECONDS)
