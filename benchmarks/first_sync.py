@@ -1,7 +1,8 @@
 """How long the first sync of 1,000 subscriptions and 100,000 play statuses takes, up and down, and what memory.
 
 Budget: ≤ 5 s each way, ≤ 200 MB resident. From the person's click until all is stored at the other end, the preview of
-what joining would do included. The machine's own limit: SQLite alone storing the same rows in pages of 1,000.
+what joining would do included. The machine's own limit: SQLite alone storing the same rows at one end, in pages of
+1,000 and in the order of the keys.
 """
 
 import asyncio

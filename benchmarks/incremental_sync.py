@@ -28,7 +28,8 @@ from benchmarks.propagation import until_told
 from benchmarks.report import Figure
 
 LIBRARY: tuple[Schema, ...] = SCHEMAS[:1]
-FEEDS = 1_000
+FEEDS = 100
+WARM_UP = 50
 
 
 async def measure(smoke: bool) -> list[Figure]:
@@ -41,8 +42,8 @@ async def measure(smoke: bool) -> list[Figure]:
             huge = await open_.enter_async_context(_world(Path(place, "huge"), many))
             numbers = count(10_000)
             for world in (small, huge):
-                await world.up(numbers, 20)
-                await world.down(numbers, 20)
+                await world.up(numbers, WARM_UP)
+                await world.down(numbers, WARM_UP)
             up = await in_turns(rounds, few=lambda: small.up(numbers, each), many=lambda: huge.up(numbers, each))
             down = await in_turns(rounds, few=lambda: small.down(numbers, each), many=lambda: huge.down(numbers, each))
     return [
@@ -84,7 +85,7 @@ class _World:
 async def _world(place: Path, records: int) -> AsyncIterator[_World]:
     """Set up a library of so many records, on a relay and a device that are in step."""
     built = place / "built.db"
-    cursor = await seed.fill(built, LIBRARY, subscriptions=FEEDS, statuses=max(records - FEEDS, 50))
+    cursor = await seed.fill(built, LIBRARY, subscriptions=FEEDS, statuses=records, grouped=True)
     for copy in (place / "relay" / "relay.db", place / "device" / "library.db"):
         copy.parent.mkdir(mode=0o700)
         shutil.copy(built, copy)

@@ -31,6 +31,7 @@ from balados_shared.http.asgi import App
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.hub import Hub
 from balados_shared.http.problems import EXCEPTION_HANDLERS
+from balados_shared.http.requests import JsonRequest
 from balados_shared.http.server import serve
 from balados_shared.storage.database import Database
 from balados_shared.storage.lock import DataDirectoryLock
@@ -128,6 +129,7 @@ def _routes(daemon: Daemon, admits: Callable[[object], bool]) -> Any:
         },
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(title="Balados daemon", version=__version__, path="/schema"),
+        request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,
     )

@@ -51,7 +51,11 @@ def removals(connection: Connection, account: int, records: Sequence[Record], *,
 def receive(
     connection: Connection, account: int, answer: SyncAnswer, letters: Sequence[Letter], *, now: int, own: str
 ) -> Received:
-    """Store an answer (or a live update, which has no letters)."""
+    """Store an answer (or a live update, which has no letters).
+
+    A letter leaves the queue only with an answer whose cursor stands behind it, so not before the last page: a relay
+    that falls back to an older copy may forget the letter and still know an earlier cursor.
+    """
     records = [_with_held(connection, account, record) for record in answer.records]
     holding = removals(connection, account, records, now=now, own=own)
     for record in holding:
@@ -60,6 +64,8 @@ def receive(
     with Library(connection, account) as library:
         saved = library.join_all([r for r in records if (r.kind, r.key) not in aside], now=now)
     taken, refused = _sort_letters(answer, letters)
+    if answer.more:
+        taken = []
     queue.acknowledge(connection, taken)
     for letter, reason in refused:
         queue.park(connection, letter, error=reason)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
@@ -25,6 +26,7 @@ from balados_shared.http.asgi import App
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.hub import Hub
 from balados_shared.http.problems import EXCEPTION_HANDLERS
+from balados_shared.http.requests import JsonRequest
 from balados_shared.http.server import serve
 from balados_shared.storage.database import Database
 from balados_shared.storage.lock import DataDirectoryLock
@@ -96,12 +98,13 @@ def create_app(relay: Relay) -> App:
             "arrivals": Provide(lambda: relay.arrivals, sync_to_thread=False),
             "database": Provide(lambda: relay.database, sync_to_thread=False),
             "room": Provide(lambda: relay.room, sync_to_thread=False),
-            "whole_admin": Provide(lambda: relay.admin, sync_to_thread=False),
             "caller": Provide(routes.caller_of),
-            "admin": Provide(admin_api.admin_of),
+            "admin": Provide(lambda: relay.admin, sync_to_thread=False),
         },
+        state=State({"accounts": relay.accounts, "admin": relay.admin}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig(title="Balados relay", version=__version__, path="/schema"),
+        request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,
     )

@@ -115,6 +115,10 @@ class Program:
         """Ask it to end, and return its exit status."""
         return self._end(signal.SIGTERM)
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C, and return its exit status."""
+        return self._end(signal.SIGINT)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)

@@ -18,6 +18,7 @@ from sqlite3 import Connection
 from typing import NamedTuple, Self, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from balados_daemon.app import SCHEMAS as DAEMON_SCHEMAS
 from balados_daemon.library_service import LibraryService
@@ -294,6 +295,13 @@ class Machine(Program):
         user_id, now = self._server.user_id, self.clock()
         relay = Relay(url="http://relay.test", user_id=user_id, app_id=self.name, key="", paired_at=now)
         await self.membership.join(relay)
+
+    async def upgrade(self) -> None:
+        """Start again as if another version of the program had written the files."""
+        if (relay := self.membership.relay) is not None:
+            older = replace(relay, version="older")
+            await self.database.write(lambda connection: device_storage.save_relay(connection, ACCOUNT, older))
+        await self.lose_power()
 
     async def edit(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> Saved | None:
         return await self.service.edit(wish, pace)

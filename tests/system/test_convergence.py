@@ -345,6 +345,16 @@ class PowerCut(Step):
 
 
 @dataclass(frozen=True)
+class Upgrade(Step):
+    """A machine starts again with another version of the program."""
+
+    who: int
+
+    async def play(self, life: Life) -> None:
+        await life.machine(self.who).upgrade()
+
+
+@dataclass(frozen=True)
 class RelayPowerCut(Step):
     async def play(self, life: Life) -> None:
         await life.world.server.lose_power()
@@ -488,6 +498,7 @@ WEIGHTS: list[tuple[int, Callable[[Random, int], Step]]] = [
     (3, lambda random, who: HearAgain(random.randrange(20))),
     (3, lambda random, who: GoOnline(who, random.random() < 0.6)),
     (4, lambda random, who: PowerCut(who)),
+    (1, lambda random, who: Upgrade(who)),
     (1, lambda random, who: RelayPowerCut()),
     (4, lambda random, who: Skew(who, random.choice(SKEWS))),
     (1, lambda random, who: SkewRelay(random.choice(SKEWS))),

@@ -1,11 +1,11 @@
 """`/api/v1/device/…`: what only a device has: its state, its queue, its log, its relay."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from balados_daemon.device import DeviceService, Followed
 from balados_daemon.receiving import Received
@@ -13,6 +13,7 @@ from balados_daemon.status import Check, Status
 from balados_daemon.storage.feeds import CachedEpisode
 from balados_daemon.sync.pairing import JoinPlan
 from balados_daemon.why import Cause
+from balados_shared.http.paging import LAST_ROW, row_number
 from balados_shared.http.shapes import subscription_shape
 from balados_shared.storage.log import Event
 from balados_shared.storage.queue import Waiting
@@ -36,7 +37,7 @@ class Paired(Struct):
 class UndoBody(Struct):
     """An event of the log to undo; `force` does it also where it was edited since."""
 
-    event: int
+    event: Annotated[int, Meta(ge=1, le=LAST_ROW)]
     force: bool = False
 
 
@@ -113,6 +114,7 @@ async def list_events(
     if record is not None:
         kind, _, key = record.partition("/")
         return {"events": device.library.events_of(kind, key)}
+    before = None if before is None else row_number(before)
     return {"events": device.library.events(before=before, limit=min(max(limit, 1), 1_000))}
 
 

@@ -76,8 +76,7 @@ class Engine:
             self._wake.clear()
             wait = self._milliseconds_to_wait()
             if wait is None or wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait / 1_000 if wait is not None else None)
+                await _wait(self._wake, wait)
                 continue
             with contextlib.suppress(SyncTrouble, StorageError):
                 await self._round()
@@ -128,9 +127,8 @@ class Engine:
             if relay is not None:
                 opened = await self._connect(relay)
                 failures = 0 if opened else failures + 1
-            pause = min(LONGEST_PAUSE, SECOND * 2 ** min(failures, 10)) * (0.5 + self._jitter() / 2) / 1_000
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reconnect.wait(), pause if relay is not None else None)
+            pause = min(LONGEST_PAUSE, SECOND * 2 ** min(failures, 10)) * (0.5 + self._jitter() / 2)
+            await _wait(self._reconnect, pause if relay is not None else None)
             self._reconnect.clear()
 
     async def _connect(self, relay: Relay) -> bool:
@@ -167,3 +165,13 @@ class Engine:
         else:
             self._schedule = plan.asked(self._schedule, self._clock())
             self._wake.set()
+
+
+async def _wait(event: asyncio.Event, milliseconds: float | None) -> None:
+    """Wait for an event, at most so long; without an end when that is None.
+
+    Not `wait_for`, which before Python 3.12 can swallow a cancellation: the daemon would then never end.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(milliseconds / 1_000 if milliseconds is not None else None):
+            await event.wait()

@@ -56,7 +56,8 @@ class LiveLine:
         self._waiting[number] = apply, done
         try:
             await self._send_text(b'{"type":"sync","id":%d,' % number + body[1:])
-            await asyncio.wait_for(done, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await done
         except TimeoutError:
             raise RelayUnavailable("the relay does not answer on the live connection") from None
         finally:

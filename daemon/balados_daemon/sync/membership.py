@@ -40,19 +40,19 @@ class Membership:
         """Start a process run: name it, and go on with the clock offset that the last one measured.
 
         After an upgrade the relay's history is read from its start again: an older version passed over what it could
-        not read.
+        not read. Without its cursor a device could not tell that the relay lost something, so it sends everything too.
         """
         relay = self.relay
-        self._service.clock_offset = relay.clock_offset if relay else 0
         if relay is not None and relay.version != __version__:
-            await self._update(lambda relay: replace(relay, version=__version__, cursor=""))
+            await self._merge_all(self._service.now(), version=__version__)
+        self._service.clock_offset = relay.clock_offset if relay else 0
         await self._save_device(replace(self.device, runs=(*self.device.runs[-20:], self._run)))
 
     async def join(self, relay: Relay) -> None:
         """Take a relay as ours: everything we have goes onto the queue, and we read its history from the start."""
 
         def save(connection: Connection) -> None:
-            device_storage.save_relay(connection, self._account, relay)
+            device_storage.save_relay(connection, self._account, replace(relay, version=__version__))
             queue.put_everything(connection, self._account, now=relay.paired_at)
 
         await self._database.write(save)
@@ -60,12 +60,7 @@ class Membership:
 
     async def start_over(self, now: int) -> None:
         """Merge with a history that we do not know: joins make that harmless (DESIGN.md section 5)."""
-
-        def save(connection: Connection) -> None:
-            self._change(connection, lambda relay: replace(relay, cursor="", notice=STARTED_OVER))
-            queue.put_everything(connection, self._account, now=now)
-
-        await self._database.write(save)
+        await self._merge_all(now, notice=STARTED_OVER)
 
     async def note_trouble(self, trouble: str, *, refused: bool) -> None:
         """Remember why the last round failed."""
@@ -87,6 +82,15 @@ class Membership:
         """Go on under a new id for the next edits; what is queued keeps its old dots."""
         await self._save_device(replace(self.device, id=new_device_id(), runs=(self._run,)))
         await self._update(lambda relay: replace(relay, notice=NEW_ID))
+
+    async def _merge_all(self, now: int, **news: str) -> None:
+        """Send everything and read everything; `news` is what else changes in the relay's row."""
+
+        def save(connection: Connection) -> None:
+            self._change(connection, lambda relay: replace(relay, cursor="", **news))
+            queue.put_everything(connection, self._account, now=now)
+
+        await self._database.write(save)
 
     async def _save_device(self, device: Device) -> None:
         await self._database.write(lambda connection: device_storage.save_device(connection, self._account, device))

@@ -95,10 +95,13 @@ async def join(http: RelayHttp, url: str, code: str, device: Device, clock: Call
 
 def check_url(url: str) -> str:
     """Return the relay's address without a trailing slash. Raises InvalidInput."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        raise InvalidInput("the relay's address is not a URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInput("the relay's address must begin with http:// or https://")
-    return url.strip().rstrip("/")
+    return parts.geturl().rstrip("/")  # with its scheme in lower case
 
 
 def _page(content: bytes) -> SyncAnswer:

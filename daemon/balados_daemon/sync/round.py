@@ -27,16 +27,18 @@ class Round:
         self._line = line
         self._clock = clock
         self._received = Received()
+        self._reading = False
         self._more = True
 
     async def run(self, *, everything: bool = False) -> Received:
         """Run until nothing is left to push or pull. `everything` also sends what the schedule still gathers.
 
+        Between two pages nothing is pushed, since it would stay in the queue until the last one (`receiving.receive`).
         Raises SyncTrouble; what was exchanged until then stands.
         """
         started_over = False
         while self._more:
-            letters = _fitting(self._service.letters(limit=MAX_PUSH, everything=everything))
+            letters = [] if self._reading else _fitting(self._service.letters(limit=MAX_PUSH, everything=everything))
             try:
                 await self._exchange(letters, everything=everything)
             except CursorUnknown as error:
@@ -52,6 +54,7 @@ class Round:
         async def apply(answer: SyncAnswer) -> None:
             await self._membership.learn_offset(self._new_offset(sent, answer))
             self._received = self._received.plus(await self._service.receive(answer, letters))
+            self._reading = answer.more
             self._more = answer.more or bool(self._service.letters(limit=1, everything=everything))
             if answer.clone:
                 await self._membership.take_new_id()

@@ -3,12 +3,15 @@
 import hmac
 from typing import Any
 
-from litestar import Request, Router, get, post
+from litestar import Router, get, post
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
 
 from balados_relay.admin import AccountRow, Admin, GrantRow
+from balados_relay.api.routes import bearer_token
 from balados_shared import problems
 
 
@@ -45,12 +48,16 @@ async def revoke(data: JSONBody[RevokeBody], admin: NamedDependency[Admin]) -> d
     return {"revoked": await admin.revoke(data.name, data.device)}
 
 
-async def admin_of(request: Request[Any, Any, Any], whole_admin: NamedDependency[Admin]) -> Admin:
-    """Let the operator through. Raises Problem 401."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme != "Bearer" or not hmac.compare_digest(token.encode(), whole_admin.token.encode()):
+async def only_the_operator(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let the operator in, before anything else of a request is read. Raises Problem 401."""
+    admin: Admin = request.app.state.admin
+    if not hmac.compare_digest(bearer_token(request).encode(), admin.token.encode()):
         raise problems.unauthorized()
-    return whole_admin
 
 
-router = Router("/admin", route_handlers=[invite, list_accounts, list_devices, revoke], tags=["Operator"])
+router = Router(
+    "/admin",
+    route_handlers=[invite, list_accounts, list_devices, revoke],
+    guards=[only_the_operator],
+    tags=["Operator"],
+)

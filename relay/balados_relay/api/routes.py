@@ -3,7 +3,9 @@
 from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
 
@@ -51,7 +53,18 @@ class DeviceRow(Struct):
     last_seen: str
 
 
-@post("/sync", status_code=200, summary="Exchange changes", media_type=MediaType.JSON)
+async def only_devices(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let in who signed a request, before anything else of it is read. Raises Problem 401."""
+    request.state.caller = request.app.state.accounts.authenticate(bearer_token(request))
+
+
+async def caller_of(request: Request[Any, Any, Any]) -> Caller:
+    """Return who signed a request, for the routes that `only_devices` guards."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+@post("/sync", status_code=200, summary="Exchange changes", media_type=MediaType.JSON, guards=[only_devices])
 async def sync(
     request: Request[Any, Any, Any],
     caller: NamedDependency[Caller],
@@ -65,7 +78,7 @@ async def sync(
     return Response(answer.body, media_type=MediaType.JSON)
 
 
-@get("/events", summary="Read the log of one record (kind/key)")
+@get("/events", summary="Read the log of one record (kind/key)", guards=[only_devices])
 async def list_events(
     record: FromQuery[str], caller: NamedDependency[Caller], database: NamedDependency[Database]
 ) -> dict[str, list[Event]]:
@@ -73,7 +86,7 @@ async def list_events(
     return {"events": LibraryReader(database, caller.account).events_of(kind, key)}
 
 
-@get("/devices", summary="List the account's devices")
+@get("/devices", summary="List the account's devices", guards=[only_devices])
 async def list_devices(
     caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
 ) -> dict[str, list[DeviceRow]]:
@@ -118,12 +131,12 @@ def source_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
-async def caller_of(request: Request[Any, Any, Any], accounts: NamedDependency[Accounts]) -> Caller:
-    """Return who signed a request. Raises Problem 401."""
+def bearer_token(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return the token that a request carries. Raises Problem 401."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme != "Bearer":
         raise problems.unauthorized()
-    return accounts.authenticate(token)
+    return token
 
 
 HANDLERS = [sync, list_events, list_devices, pair, preview_pairing]

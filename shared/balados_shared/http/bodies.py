@@ -162,7 +162,8 @@ async def _refuse(problem: Problem, body: _Body, send: Send) -> None:
     await send(start)
     await send({**content, "more_body": True})
     with suppress(TimeoutError):
-        await asyncio.wait_for(body.drain(), LINGER)
+        async with asyncio.timeout(LINGER):
+            await body.drain()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

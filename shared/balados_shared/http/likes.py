@@ -9,6 +9,7 @@ from msgspec import Struct
 from balados_shared import problems
 from balados_shared.edit import like, unlike
 from balados_shared.http.access import CallersLibrary
+from balados_shared.http.paging import wanted
 from balados_shared.http.shapes import SUCCESS, like_shape
 from balados_shared.ids import EpisodeId, FeedId
 
@@ -27,9 +28,9 @@ class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
 async def list_likes(
     library: CallersLibrary, limit: FromQuery[int] = MAX_PAGE, offset: FromQuery[int] = 0
 ) -> dict[str, Any]:
-    limit, offset = min(max(limit, 1), MAX_PAGE), max(offset, 0)
-    found = library.likes(limit=limit + 1, offset=offset)
-    return {"likes": [like_shape(like) for like in found[:limit]], "has_more": len(found) > limit}
+    page = wanted(limit, offset, most=MAX_PAGE)
+    found = library.likes(limit=page.limit + 1, offset=page.offset)
+    return {"likes": [like_shape(like) for like in found[: page.limit]], "has_more": len(found) > page.limit}
 
 
 @post("/", status_code=200, summary="Like a feed or an episode")

@@ -9,6 +9,7 @@ from msgspec import Struct
 from balados_shared import problems
 from balados_shared.edit import progress
 from balados_shared.http.access import CallersLibrary, LibraryAccess, Pace
+from balados_shared.http.paging import wanted
 from balados_shared.http.shapes import SUCCESS, play_shape
 from balados_shared.ids import EpisodeId, FeedId
 
@@ -53,14 +54,14 @@ async def list_play_statuses(
     limit: FromQuery[int] = 50,
     offset: FromQuery[int] = 0,
 ) -> dict[str, Any]:
-    limit, offset = min(max(limit, 1), MAX_PAGE), max(offset, 0)
+    page = wanted(limit, offset, most=MAX_PAGE)
     statuses, total = library.play_statuses(
         feed=FeedId.read(feed) if feed else None,
         played=None if played is None else played == "true",
-        limit=limit,
-        offset=offset,
+        limit=page.limit,
+        offset=page.offset,
     )
-    pagination = {"limit": limit, "offset": offset, "total": total}
+    pagination = {"limit": page.limit, "offset": page.offset, "total": total}
     return {"play_statuses": [play_shape(status) for status in statuses], "pagination": pagination}
 
 

@@ -53,12 +53,22 @@ async def serve(
 
 
 def run(main: Coroutine[Any, Any, int | None]) -> int:
-    """Run a program's main coroutine, on uvloop where there is one; return its exit status."""
+    """Run a program's main coroutine, on uvloop where there is one; return its exit status.
+
+    An error that comes out of a task group alone is raised as itself, so that it can be told in its one sentence.
+    """
+    try:
+        return _run(main) or 0
+    except ExceptionGroup as group:
+        raise _sole(group) from None
+
+
+def _run(main: Coroutine[Any, Any, int | None]) -> int | None:
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(main) or 0
-    return uvloop.run(main) or 0
+        return asyncio.run(main)
+    return uvloop.run(main)
 
 
 def _config(app: App, trusted_proxies: Sequence[str]) -> uvicorn.Config:
@@ -183,7 +193,7 @@ class _Lifespan:
 
 
 def _sole(error: Exception) -> Exception:
-    """Return what a group holds, when it is one thing: Litestar runs its lifespan in a task group."""
+    """Return what a group holds, when it is one thing: Litestar's lifespan and the daemon run in task groups."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

@@ -63,6 +63,16 @@ async def running_at(folder: Path, clock: Clock, name: str = "Phone") -> AsyncIt
         yield daemon
 
 
+@asynccontextmanager
+async def two_devices(folder: Path, clock: Clock) -> AsyncIterator[tuple[Home, Daemon, Daemon]]:
+    async with (
+        home_at(folder, clock) as home,
+        running_at(folder, clock) as phone,
+        running_at(folder, clock, "Laptop") as laptop,
+    ):
+        yield home, phone, laptop
+
+
 def in_step(daemon: Daemon) -> bool:
     relay = daemon.membership.relay
     return relay is not None and relay.synced_at is not None and relay.trouble is None and not daemon.library.waiting()
@@ -92,24 +102,22 @@ async def test_once_live_a_change_needs_no_new_request(tmp_path: Path, clock: Cl
 
 
 async def test_another_device_is_told_without_asking(tmp_path: Path, clock: Clock) -> None:
-    async with home_at(tmp_path, clock) as home, running_at(tmp_path, clock) as phone:
-        async with running_at(tmp_path, clock, "Laptop") as laptop:
-            await home.pair(phone)
-            await home.pair(laptop)
-            before = list(home.recorder.seen)
-            await phone.library.change(subscribe(FEED))
-            await until(lambda: feeds_of(laptop.library) == {FEED})
-            assert home.recorder.seen == before
+    async with two_devices(tmp_path, clock) as (home, phone, laptop):
+        await home.pair(phone)
+        await home.pair(laptop)
+        before = list(home.recorder.seen)
+        await phone.library.change(subscribe(FEED))
+        await until(lambda: feeds_of(laptop.library) == {FEED})
+        assert home.recorder.seen == before
 
 
 async def test_what_was_there_before_the_pairing_is_sent_and_fetched(tmp_path: Path, clock: Clock) -> None:
-    async with home_at(tmp_path, clock) as home, running_at(tmp_path, clock) as phone:
-        async with running_at(tmp_path, clock, "Laptop") as laptop:
-            await phone.library.change(subscribe(FEED))
-            await laptop.library.change(subscribe(OTHER_FEED))
-            await home.pair(phone)
-            await home.pair(laptop)
-            await until(lambda: feeds_of(phone.library) == feeds_of(laptop.library) == {FEED, OTHER_FEED})
+    async with two_devices(tmp_path, clock) as (home, phone, laptop):
+        await phone.library.change(subscribe(FEED))
+        await laptop.library.change(subscribe(OTHER_FEED))
+        await home.pair(phone)
+        await home.pair(laptop)
+        await until(lambda: feeds_of(phone.library) == feeds_of(laptop.library) == {FEED, OTHER_FEED})
 
 
 async def test_a_playing_episode_is_reported_every_thirty_seconds_and_not_sooner(tmp_path: Path, clock: Clock) -> None:
@@ -176,15 +184,14 @@ async def test_it_connects_again_when_the_relay_is_back_and_sends_what_was_made_
 
 
 async def test_an_update_that_does_not_follow_on_what_is_here_brings_a_round(tmp_path: Path, clock: Clock) -> None:
-    async with home_at(tmp_path, clock) as home, running_at(tmp_path, clock) as phone:
-        async with running_at(tmp_path, clock, "Laptop") as laptop:
-            await home.pair(phone)
-            await home.pair(laptop)
-            await laptop.library.change(subscribe(FEED))
-            await until(lambda: feeds_of(phone.library) == {FEED})
-            await set_cursor(phone, "")
-            await laptop.library.change(subscribe(OTHER_FEED))
-            await until(lambda: feeds_of(phone.library) == {FEED, OTHER_FEED} and cursor(phone) == cursor(laptop))
+    async with two_devices(tmp_path, clock) as (home, phone, laptop):
+        await home.pair(phone)
+        await home.pair(laptop)
+        await laptop.library.change(subscribe(FEED))
+        await until(lambda: feeds_of(phone.library) == {FEED})
+        await set_cursor(phone, "")
+        await laptop.library.change(subscribe(OTHER_FEED))
+        await until(lambda: feeds_of(phone.library) == {FEED, OTHER_FEED} and cursor(phone) == cursor(laptop))
 
 
 def cursor(daemon: Daemon) -> str:
@@ -214,22 +221,21 @@ async def test_a_revoked_device_says_so_and_keeps_its_changes(tmp_path: Path, cl
 
 
 async def test_a_full_disk_does_not_end_the_engine(tmp_path: Path, clock: Clock) -> None:
-    async with home_at(tmp_path, clock) as home, running_at(tmp_path, clock) as phone:
-        async with running_at(tmp_path, clock, "Laptop") as laptop:
-            await home.pair(phone)
-            await home.pair(laptop)
-            await allow_pages(phone, 1)
-            for number in range(20):
-                feed = FeedId.of(f"https://example.com/{number}")
-                await laptop.library.change(subscribe(feed, title="x" * 20_000))
-            await until(lambda: in_step(laptop))
-            with pytest.raises(DiskFull):
-                await phone.engine.sync_now()
-            assert cursor(phone) != cursor(laptop), "nothing was half-written"
-            await allow_pages(phone, 1_000_000)
-            clock.now += HOUR
-            phone.library.on_change()
-            await until(lambda: len(feeds_of(phone.library)) == 20 and phone.engine.live)
+    async with two_devices(tmp_path, clock) as (home, phone, laptop):
+        await home.pair(phone)
+        await home.pair(laptop)
+        await allow_pages(phone, 1)
+        for number in range(20):
+            feed = FeedId.of(f"https://example.com/{number}")
+            await laptop.library.change(subscribe(feed, title="x" * 20_000))
+        await until(lambda: in_step(laptop))
+        with pytest.raises(DiskFull):
+            await phone.engine.sync_now()
+        assert cursor(phone) != cursor(laptop), "nothing was half-written"
+        await allow_pages(phone, 1_000_000)
+        clock.now += HOUR
+        phone.library.on_change()
+        await until(lambda: len(feeds_of(phone.library)) == 20 and phone.engine.live)
 
 
 async def allow_pages(daemon: Daemon, pages: int) -> None:
@@ -250,4 +256,4 @@ async def test_an_unpaired_daemon_idles_without_waking(tmp_path: Path, clock: Cl
         # The timers that asyncio will wake up for; a cancelled one is only swept away later.
         loop: Any = asyncio.get_running_loop()
         seconds = [timer.when() - loop.time() for timer in loop._scheduled if not timer.cancelled()]
-        assert all(wait > HOUR / 1_000 for wait in seconds)
+        assert all(wait > 60 for wait in seconds), seconds
