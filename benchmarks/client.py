@@ -1,6 +1,7 @@
 """A player's side: HTTP over one kept connection, as lean as can be, so that what is measured is the program."""
 
 import asyncio
+import time
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -8,6 +9,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
 PATIENCE_S = 600
+KEPT_S = 3
+"""How long a connection is idle before we open another: the servers close one after five seconds."""
 
 
 class Api:
@@ -41,15 +44,18 @@ class Api:
     async def _open(self) -> None:
         parts = urlsplit(self.url)
         self._reader, self._writer = await asyncio.open_connection(parts.hostname, parts.port)
+        self._used = time.monotonic()
 
     async def _request(self, method: str, path: str, body: bytes) -> Any:
-        if self._reader.at_eof():  # a server does not keep an idle connection for long
+        if time.monotonic() > self._used + KEPT_S:
+            self.close()
             await self._open()
         line = f"{method} /api/v1{path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
         self._writer.write(line.encode() + body)
         async with asyncio.timeout(PATIENCE_S):
             head = await self._reader.readuntil(b"\r\n\r\n")
             content = await self._reader.readexactly(_length(head))
+        self._used = time.monotonic()
         if not head.startswith(b"HTTP/1.1 2"):
             raise RuntimeError(f"{method} {path}: {head.splitlines()[0]!r} {content!r}")
         return msgspec.json.decode(content)

@@ -38,8 +38,9 @@ async def measure(smoke: bool) -> list[Figure]:
     each, rounds = (10, 1) if smoke else (60, 5)
     with tempfile.TemporaryDirectory(prefix="balados-bench-") as place:
         async with AsyncExitStack() as open_:
-            small = await open_.enter_async_context(_world(Path(place, "small"), few))
+            # The huge one first: while it is built, nothing here would answer the pings of the small one.
             huge = await open_.enter_async_context(_world(Path(place, "huge"), many))
+            small = await open_.enter_async_context(_world(Path(place, "small"), few))
             numbers = count(10_000)
             for world in (small, huge):
                 await world.up(numbers, WARM_UP)

@@ -9,7 +9,6 @@ from typing import Any
 
 from litestar import Litestar, Router
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from balados_daemon.api import device as device_api
 from balados_daemon.api import live as live_api
@@ -25,9 +24,9 @@ from balados_daemon.storage import device as device_storage
 from balados_daemon.storage.device import ACCOUNT, Device
 from balados_daemon.sync.engine import Engine
 from balados_daemon.sync.membership import Membership, new_device_id
-from balados_shared import __version__
 from balados_shared.http import health, likes, plays, subscriptions
 from balados_shared.http.asgi import App
+from balados_shared.http.documented import openapi
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.hub import Hub
 from balados_shared.http.problems import EXCEPTION_HANDLERS
@@ -42,6 +41,9 @@ SCHEMAS = (
     Schema("library", "balados_shared.storage.schema"),
     Schema("device", "balados_daemon.storage.schema"),
 )
+
+
+TOKENS = {"owner": "The token in the daemon's data directory."}
 
 
 def wall_clock() -> int:
@@ -128,7 +130,7 @@ def _routes(daemon: Daemon, admits: Callable[[object], bool]) -> Any:
             "admits": Provide(lambda: admits, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=OpenAPIConfig(title="Balados daemon", version=__version__, path="/schema"),
+        openapi_config=openapi("Balados daemon", TOKENS, everywhere="owner"),
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,

@@ -148,6 +148,7 @@ class LibraryService(LibraryReader):
         """Accept every removal that is held. Returns how many."""
         done = await self._database.write(self._let_go)
         self._hub.announce(self.account)
+        self.on_change()
         return done
 
     async def keep(self) -> int:
@@ -163,8 +164,11 @@ class LibraryService(LibraryReader):
         return len(records)
 
     def _join_held(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Join what was held, and queue it: a relay that lost it meanwhile may get it from nobody else."""
         with Library(connection, self.account) as library:
-            library.join_all(records, now=self.now())
+            saved = library.join_all(records, now=self.now())
+        now = self._clock()
+        queue.put(connection, self.account, [(done.id, now) for done in saved if done.revision], now=now)
         for record in records:
             held.release(connection, self.account, record)
 

@@ -16,19 +16,23 @@ from balados_daemon.sync.brake import WINDOW, must_brake
 from balados_shared.kinds import Subscription
 from balados_shared.record import Record, merge
 from balados_shared.rules import value_of
-from balados_shared.storage import queue, reading
+from balados_shared.storage import counts, queue, reading
 from balados_shared.storage.library import Library, Saved
 from balados_shared.storage.queue import Letter
 from balados_shared.wire import SyncAnswer
 
 
 class Received(Struct, frozen=True):
-    """What an answer brought: changes made, letters the relay took, letters it refused, removals held."""
+    """What an answer brought: changes made, letters the relay took, letters it refused, removals held.
+
+    `foreign` counts records that know changes under our own device id which we never made.
+    """
 
     changed: int = 0
     taken: int = 0
     refused: int = 0
     held: int = 0
+    foreign: int = 0
 
     def plus(self, other: "Received") -> "Received":
         """Add up two answers."""
@@ -70,7 +74,9 @@ def receive(
     for letter, reason in refused:
         queue.park(connection, letter, error=reason)
     _move_cursor(connection, account, answer)
-    return Received(_number_changed(saved), len(taken), len(refused), len(holding))
+    counted = counts.load(connection, account, own)
+    foreign = sum(record.vector.get(own, 0) > counted for record in answer.records)
+    return Received(_number_changed(saved), len(taken), len(refused), len(holding), foreign)
 
 
 def _would_remove(connection: Connection, account: int, record: Record) -> bool:

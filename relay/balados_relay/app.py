@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
@@ -20,9 +19,9 @@ from balados_relay.api.live import Connections, LiveRoom
 from balados_relay.maintenance import keep_tidy
 from balados_relay.settings import Settings
 from balados_relay.sync.arrivals import Arrivals
-from balados_shared import __version__
 from balados_shared.http import health
 from balados_shared.http.asgi import App
+from balados_shared.http.documented import openapi
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.hub import Hub
 from balados_shared.http.problems import EXCEPTION_HANDLERS
@@ -41,6 +40,12 @@ SCHEMAS = (
 
 COMMAND_SECONDS = 3.0
 """How long a `balados-relay` command may hold the data directory while the relay starts."""
+
+
+TOKENS = {
+    "device": "A short-lived JWT that a paired device signs for each request.",
+    "operator": "The token in the relay's data directory.",
+}
 
 
 def wall_clock() -> int:
@@ -89,7 +94,7 @@ def create_app(relay: Relay) -> App:
     """Return the relay's ASGI app."""
     api = Router(
         "/api/v1",
-        route_handlers=[health.show_health, *routes.HANDLERS, live_api.live, admin_api.router],
+        route_handlers=[health.show_health, routes.signed, routes.pairing, live_api.live, admin_api.router],
     )
     app = Litestar(
         route_handlers=[api],
@@ -103,7 +108,7 @@ def create_app(relay: Relay) -> App:
         },
         state=State({"accounts": relay.accounts, "admin": relay.admin}),
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=OpenAPIConfig(title="Balados relay", version=__version__, path="/schema"),
+        openapi_config=openapi("Balados relay", TOKENS),
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,

@@ -19,7 +19,13 @@ def as_json(thing: Any) -> None:
 def line(text: str, style: str = "") -> None:
     """Print one line, styled `bold`, `dim`, `red`, `green` or `yellow` on a terminal."""
     styled = style in _STYLES and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if styled else text)
+    harmless = _harmless(text)
+    print(f"\x1b[{_STYLES[style]}m{harmless}\x1b[0m" if styled else harmless)
+
+
+def _harmless(text: str) -> str:
+    """Replace control characters: titles come from feeds and other devices, and must not steer the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
@@ -32,7 +38,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence
     for column, head in enumerate(heads):
         grid.add_column(head, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(_harmless(cell)) for cell in row))
     # Without a terminal a line is as long as what it says: nothing is cut or wrapped for a program that reads it.
     Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(grid)
 

@@ -16,6 +16,7 @@ import pytest
 
 from balados_daemon.cli import main
 from balados_shared.ids import FeedId
+from balados_shared.times import Instant
 from support.bare_device import BareDevice
 from support.feed_server import FeedServer
 from support.http_child import wait_until
@@ -286,7 +287,7 @@ def test_a_mass_removal_is_held_until_the_person_decides(b: DaemonProgram, relay
 def remove_all(daemon: DaemonProgram, other: BareDevice, urls: list[str]) -> None:
     """Unsubscribe on another device from feeds, knowing what was there, and wait until the daemon holds that."""
     known = {s["rss_source_feed"]: s for s in other.sync().json()["subscriptions"]}
-    date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    date = Instant(time.time() * 1_000).write()
     gone = []
     for url in urls:
         record = known[FeedId.of(url)]

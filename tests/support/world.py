@@ -31,6 +31,7 @@ from balados_daemon.sync.round import Round
 from balados_relay.app import SCHEMAS as RELAY_SCHEMAS
 from balados_relay.storage import accounts as accounts_storage
 from balados_relay.sync.arrivals import Arrivals, Sender
+from balados_shared import __version__
 from balados_shared.cursor import Cursor
 from balados_shared.edit import Edit
 from balados_shared.http.access import Pace
@@ -280,11 +281,16 @@ class Machine(Program):
         known = self.database.read(lambda connection: device_storage.load_device(connection, ACCOUNT))
         device = known or Device(self.name, self.name)
         self.service = LibraryService(
-            self.database, ACCOUNT, device, clock=self.clock, hub=Hub(), snapshots=self._file.parent / "snapshots"
+            self.database, ACCOUNT, device, clock=self.clock, hub=Hub(), snapshots=self.snapshots
         )
         self.membership = Membership(self.database, self.service)
         await self.membership.begin()
         self.told = None
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the daemon puts copies of its library before something that may go wrong."""
+        return self._file.parent / "snapshots"
 
     @property
     def id(self) -> str:
@@ -292,8 +298,14 @@ class Machine(Program):
 
     async def pair(self) -> None:
         """Join the relay by the real joining; what the code and the key are for is tested elsewhere."""
-        user_id, now = self._server.user_id, self.clock()
-        relay = Relay(url="http://relay.test", user_id=user_id, app_id=self.name, key="", paired_at=now)
+        relay = Relay(
+            url="http://relay.test",
+            user_id=self._server.user_id,
+            app_id=self.name,
+            key="",
+            paired_at=self.clock(),
+            version=__version__,
+        )
         await self.membership.join(relay)
 
     async def upgrade(self) -> None:

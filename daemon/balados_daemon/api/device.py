@@ -13,6 +13,7 @@ from balados_daemon.status import Check, Status
 from balados_daemon.storage.feeds import CachedEpisode
 from balados_daemon.sync.pairing import JoinPlan
 from balados_daemon.why import Cause
+from balados_shared.http.documented import CodeText, reads, writes
 from balados_shared.http.paging import LAST_ROW, row_number
 from balados_shared.http.shapes import subscription_shape
 from balados_shared.storage.log import Event
@@ -23,7 +24,7 @@ class PairBody(Struct):
     """A relay to join, with a code that it printed. `dry_run` only says what joining would do."""
 
     url: str
-    code: str
+    code: CodeText
     dry_run: bool = False
 
 
@@ -63,48 +64,48 @@ class Why(Struct):
     """Whether the relay's log was asked too; without it, changes that lost there are missing."""
 
 
-@get("/status", summary="How it stands")
+@get("/status", summary="How it stands", responses=reads())
 async def show_status(device: NamedDependency[DeviceService]) -> Status:
     return device.status()
 
 
-@post("/sync", status_code=200, summary="Sync now")
+@post("/sync", status_code=200, summary="Sync now", responses=writes(409))
 async def sync_now(device: NamedDependency[DeviceService]) -> Received:
     return await device.sync()
 
 
-@post("/pair", status_code=200, summary="Join a relay")
+@post("/pair", status_code=200, summary="Join a relay", responses=writes(409))
 async def pair(data: JSONBody[PairBody], device: NamedDependency[DeviceService]) -> Paired:
     account, plan = await device.pair(data.url, data.code, dry_run=data.dry_run)
     return Paired(account, plan)
 
 
-@get("/queue", summary="List what waits for the relay")
+@get("/queue", summary="List what waits for the relay", responses=reads())
 async def list_queue(device: NamedDependency[DeviceService]) -> dict[str, list[Waiting]]:
     return {"queue": device.library.waiting()}
 
 
-@post("/queue/retry", status_code=200, summary="Send again what the relay refused")
+@post("/queue/retry", status_code=200, summary="Send again what the relay refused", responses=writes())
 async def retry_queue(device: NamedDependency[DeviceService]) -> dict[str, int]:
     return {"retried": await device.library.retry()}
 
 
-@get("/held", summary="List the removals that wait for a person")
+@get("/held", summary="List the removals that wait for a person", responses=reads())
 async def list_held(device: NamedDependency[DeviceService]) -> dict[str, Any]:
     return {"held": [subscription_shape(subscription) for subscription in device.library.held()]}
 
 
-@post("/held/keep", status_code=200, summary="Keep every subscription whose removal is held")
+@post("/held/keep", status_code=200, summary="Keep every subscription whose removal is held", responses=writes())
 async def keep_held(device: NamedDependency[DeviceService]) -> dict[str, int]:
     return {"kept": await device.library.keep()}
 
 
-@post("/held/let-go", status_code=200, summary="Accept every removal that is held")
+@post("/held/let-go", status_code=200, summary="Accept every removal that is held", responses=writes())
 async def let_go_held(device: NamedDependency[DeviceService]) -> dict[str, int]:
     return {"let_go": await device.library.let_go()}
 
 
-@get("/events", summary="Read the log, of everything or of one record (kind/key)")
+@get("/events", summary="Read the log, of everything or of one record (kind/key)", responses=reads())
 async def list_events(
     device: NamedDependency[DeviceService],
     record: FromQuery[str | None] = None,
@@ -118,29 +119,29 @@ async def list_events(
     return {"events": device.library.events(before=before, limit=min(max(limit, 1), 1_000))}
 
 
-@get("/why", summary="Say why an episode stands where it does")
+@get("/why", summary="Say why an episode stands where it does", responses=reads(404, 409))
 async def why(episode: FromQuery[str], device: NamedDependency[DeviceService]) -> Why:
     found, status, causes, asked = await device.why(episode)
     return Why(found.feed, found.item, found.short, found.title, status, causes, asked)
 
 
-@post("/undo", status_code=200, summary="Undo one event of the log")
+@post("/undo", status_code=200, summary="Undo one event of the log", responses=writes(404, 422))
 async def undo(data: JSONBody[UndoBody], device: NamedDependency[DeviceService]) -> dict[str, Any]:
     saved = await device.library.undo(data.event, force=data.force)
     return {"changed": saved is not None}
 
 
-@get("/fingerprint", summary="Prove that two devices hold the same")
+@get("/fingerprint", summary="Prove that two devices hold the same", responses=reads())
 async def show_fingerprint(device: NamedDependency[DeviceService]) -> dict[str, str]:
     return {"fingerprint": await device.library.fingerprint()}
 
 
-@get("/doctor", summary="Look at everything that can be wrong")
+@get("/doctor", summary="Look at everything that can be wrong", responses=reads())
 async def doctor(device: NamedDependency[DeviceService]) -> dict[str, list[Check]]:
     return {"checks": await device.examine()}
 
 
-@get("/episodes", summary="List the episodes of a feed")
+@get("/episodes", summary="List the episodes of a feed", responses=reads(502))
 async def list_episodes(
     feed: FromQuery[str], device: NamedDependency[DeviceService], refresh: FromQuery[bool] = False
 ) -> EpisodeList:
@@ -148,12 +149,14 @@ async def list_episodes(
     return EpisodeList(cached.feed, cached.title, cached.trouble, episodes)
 
 
-@get("/subscriptions", summary="List what is subscribed to, with the titles that this device has read")
+@get(
+    "/subscriptions", summary="List what is subscribed to, with the titles that this device has read", responses=reads()
+)
 async def list_subscriptions(device: NamedDependency[DeviceService]) -> dict[str, list[Followed]]:
     return {"subscriptions": device.followed()}
 
 
-@get("/episode", summary="Find an episode by the beginning of its short id")
+@get("/episode", summary="Find an episode by the beginning of its short id", responses=reads(404, 409))
 async def find_episode(name: FromQuery[str], device: NamedDependency[DeviceService]) -> dict[str, str | None]:
     found = await device.find_episode(name)
     named = {"rss_source_feed": found.feed, "rss_source_item": found.item}

@@ -6,6 +6,7 @@ It decides nothing itself: when is the schedule's business, what is the round's,
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from balados_daemon.library_service import LibraryService
 from balados_daemon.receiving import Received
@@ -24,6 +25,10 @@ from balados_shared.wire import SyncAnswer
 
 LONGEST_PAUSE = MINUTE
 """Between two tries to open the live connection."""
+
+
+# A relay that does not answer must not hold up the end of the daemon for longer than a moment.
+LIVE_OPTIONS: dict[str, Any] = {"compression": None, "max_size": MAX_MESSAGE, "open_timeout": 10, "close_timeout": 0.5}
 
 
 class Engine:
@@ -137,7 +142,7 @@ class Engine:
         from websockets.exceptions import InvalidHandshake, InvalidURI
 
         try:
-            async with connect(live_url(relay.url), compression=None, max_size=MAX_MESSAGE, open_timeout=10) as socket:
+            async with connect(live_url(relay.url), **LIVE_OPTIONS) as socket:
                 line = LiveLine(socket, self._on_update)
                 async with RelayHttp(relay.url) as http:
                     await line.authenticate(self.client(relay, http).token())
@@ -149,22 +154,26 @@ class Engine:
 
     async def _hold(self, line: LiveLine) -> None:
         self._live = line
-        self._schedule = plan.asked(self._schedule, self._clock())
-        self._wake.set()
+        self._ask()
         try:
             with contextlib.suppress(RelayUnavailable):
                 await line.run()
         finally:
             self._live = None
+            self._ask()  # why it ended, a round finds out: a device that is revoked must learn of it at once
+
+    def _ask(self) -> None:
+        """Have a round run as soon as it may."""
+        self._schedule = plan.asked(self._schedule, self._clock())
+        self._wake.set()
 
     async def _on_update(self, after: str, answer: SyncAnswer) -> None:
         """Apply what the relay tells. What does not follow on what we have is left to a round."""
         relay = self.membership.relay
         if relay is not None and relay.cursor == after:
-            await self._service.receive(answer)
+            await self.membership.heed(await self._service.receive(answer))
         else:
-            self._schedule = plan.asked(self._schedule, self._clock())
-            self._wake.set()
+            self._ask()
 
 
 async def _wait(event: asyncio.Event, milliseconds: float | None) -> None:

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 from msgspec.structs import replace
 
 from balados_daemon.library_service import LibraryService
+from balados_daemon.receiving import Received
 from balados_daemon.storage import device as device_storage
 from balados_daemon.storage.device import Device, Relay
 from balados_shared import __version__
@@ -52,7 +53,7 @@ class Membership:
         """Take a relay as ours: everything we have goes onto the queue, and we read its history from the start."""
 
         def save(connection: Connection) -> None:
-            device_storage.save_relay(connection, self._account, replace(relay, version=__version__))
+            device_storage.save_relay(connection, self._account, relay)
             queue.put_everything(connection, self._account, now=relay.paired_at)
 
         await self._database.write(save)
@@ -77,6 +78,11 @@ class Membership:
         """The relay answered this process run: those before it need not be named any more."""
         if self.device.runs != (self._run,):
             await self._save_device(replace(self.device, runs=(self._run,)))
+
+    async def heed(self, received: Received) -> None:
+        """Go on under a new id if changes exist under ours that we never made."""
+        if received.foreign:
+            await self.take_new_id()
 
     async def take_new_id(self) -> None:
         """Go on under a new id for the next edits; what is queued keeps its old dots."""

@@ -53,10 +53,11 @@ class Round:
 
         async def apply(answer: SyncAnswer) -> None:
             await self._membership.learn_offset(self._new_offset(sent, answer))
-            self._received = self._received.plus(await self._service.receive(answer, letters))
+            received = await self._service.receive(answer, letters)
+            self._received = self._received.plus(received)
             self._reading = answer.more
             self._more = answer.more or bool(self._service.letters(limit=1, everything=everything))
-            if answer.clone:
+            if answer.clone or received.foreign:
                 await self._membership.take_new_id()
             else:
                 await self._membership.was_heard()

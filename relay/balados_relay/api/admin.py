@@ -13,6 +13,7 @@ from msgspec import Struct
 from balados_relay.admin import AccountRow, Admin, GrantRow
 from balados_relay.api.routes import bearer_token
 from balados_shared import problems
+from balados_shared.http.documented import reads, writes
 
 
 class InviteBody(Struct):
@@ -28,22 +29,22 @@ class RevokeBody(Struct):
     device: str
 
 
-@post("/invite", status_code=200, summary="Make a pairing code")
+@post("/invite", status_code=200, summary="Make a pairing code", responses=writes())
 async def invite(data: JSONBody[InviteBody], admin: NamedDependency[Admin]) -> dict[str, str]:
     return {"code": await admin.invite(data.name)}
 
 
-@get("/accounts", summary="List the accounts")
+@get("/accounts", summary="List the accounts", responses=reads())
 async def list_accounts(admin: NamedDependency[Admin]) -> dict[str, list[AccountRow]]:
     return {"accounts": await admin.accounts()}
 
 
-@get("/devices", summary="List the devices of an account")
+@get("/devices", summary="List the devices of an account", responses=reads(404))
 async def list_devices(name: FromQuery[str], admin: NamedDependency[Admin]) -> dict[str, list[GrantRow]]:
     return {"devices": await admin.devices(name)}
 
 
-@post("/revoke", status_code=200, summary="Let a device in no more")
+@post("/revoke", status_code=200, summary="Let a device in no more", responses=writes(404, 409))
 async def revoke(data: JSONBody[RevokeBody], admin: NamedDependency[Admin]) -> dict[str, str]:
     return {"revoked": await admin.revoke(data.name, data.device)}
 
@@ -60,4 +61,5 @@ router = Router(
     route_handlers=[invite, list_accounts, list_devices, revoke],
     guards=[only_the_operator],
     tags=["Operator"],
+    security=[{"operator": []}],
 )

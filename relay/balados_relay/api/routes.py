@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import MediaType, Request, Response, get, post
+from litestar import MediaType, Request, Response, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -13,6 +13,7 @@ from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.service import Accounts
 from balados_relay.sync.arrivals import Arrivals, Sender
 from balados_shared import problems
+from balados_shared.http.documented import CodeText, SyncResult, TakesSyncMessage, answers, reads, writes
 from balados_shared.storage.database import Database
 from balados_shared.storage.log import Event
 from balados_shared.storage.reader import LibraryReader
@@ -23,7 +24,7 @@ from balados_shared.wire import decode_request
 class PairBody(Struct):
     """A pairing code, and the key and names of the device that wants to join."""
 
-    code: str
+    code: CodeText
     public_key: str
     device_id: str
     device_name: str
@@ -41,7 +42,7 @@ class Paired(Struct):
 class PreviewBody(Struct):
     """A pairing code, and how much of the library was seen."""
 
-    code: str
+    code: CodeText
     cursor: str = ""
 
 
@@ -64,7 +65,14 @@ async def caller_of(request: Request[Any, Any, Any]) -> Caller:
     return caller
 
 
-@post("/sync", status_code=200, summary="Exchange changes", media_type=MediaType.JSON, guards=[only_devices])
+@post(
+    "/sync",
+    status_code=200,
+    summary="Exchange changes",
+    media_type=MediaType.JSON,
+    responses=answers(SyncResult, "What the device lacks", writes(409, 429)),
+    operation_class=TakesSyncMessage,
+)
 async def sync(
     request: Request[Any, Any, Any],
     caller: NamedDependency[Caller],
@@ -78,7 +86,7 @@ async def sync(
     return Response(answer.body, media_type=MediaType.JSON)
 
 
-@get("/events", summary="Read the log of one record (kind/key)", guards=[only_devices])
+@get("/events", summary="Read the log of one record (kind/key)", responses=reads())
 async def list_events(
     record: FromQuery[str], caller: NamedDependency[Caller], database: NamedDependency[Database]
 ) -> dict[str, list[Event]]:
@@ -86,7 +94,7 @@ async def list_events(
     return {"events": LibraryReader(database, caller.account).events_of(kind, key)}
 
 
-@get("/devices", summary="List the account's devices", guards=[only_devices])
+@get("/devices", summary="List the account's devices", responses=reads())
 async def list_devices(
     caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
 ) -> dict[str, list[DeviceRow]]:
@@ -95,7 +103,7 @@ async def list_devices(
     return {"devices": rows}
 
 
-@post("/pair", status_code=200, summary="Join an account with a pairing code")
+@post("/", status_code=200, summary="Join an account with a pairing code", responses=writes(429))
 async def pair(
     data: JSONBody[PairBody],
     request: Request[Any, Any, Any],
@@ -110,7 +118,12 @@ async def pair(
     return Paired(account.name, paired.user_id, paired.app_id, arrivals.now())
 
 
-@post("/pair/preview", status_code=200, summary="Look at a library that a pairing code opens, and keep the code")
+@post(
+    "/preview",
+    status_code=200,
+    summary="Look at a library that a pairing code opens, and keep the code",
+    responses=answers(SyncResult, "A page of the library", writes(409, 429)),
+)
 async def preview_pairing(
     data: JSONBody[PreviewBody],
     request: Request[Any, Any, Any],
@@ -139,4 +152,11 @@ def bearer_token(request: ASGIConnection[Any, Any, Any, Any]) -> str:
     return token
 
 
-HANDLERS = [sync, list_events, list_devices, pair, preview_pairing]
+signed = Router(
+    "/",
+    route_handlers=[sync, list_events, list_devices],
+    guards=[only_devices],
+    security=[{"device": []}],
+    tags=["Sync"],
+)
+pairing = Router("/pair", route_handlers=[pair, preview_pairing], tags=["Pairing"])

@@ -9,6 +9,7 @@ from msgspec import Struct
 from balados_shared import problems
 from balados_shared.edit import like, unlike
 from balados_shared.http.access import CallersLibrary
+from balados_shared.http.documented import FeedText, ItemText, reads, writes
 from balados_shared.http.paging import wanted
 from balados_shared.http.shapes import SUCCESS, like_shape
 from balados_shared.ids import EpisodeId, FeedId
@@ -19,12 +20,12 @@ MAX_PAGE = 500
 class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
     """What to like: a feed, or one of its episodes."""
 
-    rss_source_feed: str | None = None
-    rss_source_item: str | None = None
+    rss_source_feed: FeedText | None = None
+    rss_source_item: ItemText | None = None
     feed_url: str | None = None
 
 
-@get("/", summary="List what is liked")
+@get("/", summary="List what is liked", responses=reads())
 async def list_likes(
     library: CallersLibrary, limit: FromQuery[int] = MAX_PAGE, offset: FromQuery[int] = 0
 ) -> dict[str, Any]:
@@ -33,7 +34,7 @@ async def list_likes(
     return {"likes": [like_shape(like) for like in found[: page.limit]], "has_more": len(found) > page.limit}
 
 
-@post("/", status_code=200, summary="Like a feed or an episode")
+@post("/", status_code=200, summary="Like a feed or an episode", responses=writes())
 async def add_like(data: JSONBody[LikeBody], library: CallersLibrary) -> dict[str, str]:
     text = data.rss_source_feed or data.feed_url
     if not text:
@@ -43,14 +44,16 @@ async def add_like(data: JSONBody[LikeBody], library: CallersLibrary) -> dict[st
     return SUCCESS
 
 
-@delete("/{feed:str}", status_code=200, summary="Like a feed no more")
-async def remove_feed_like(feed: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+@delete("/{feed:str}", status_code=200, summary="Like a feed no more", responses=writes(404))
+async def remove_feed_like(feed: FromPath[FeedText], library: CallersLibrary) -> dict[str, str]:
     await library.change(unlike(FeedId.read(feed)))
     return SUCCESS
 
 
-@delete("/{feed:str}/{item:str}", status_code=200, summary="Like an episode no more")
-async def remove_episode_like(feed: FromPath[str], item: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+@delete("/{feed:str}/{item:str}", status_code=200, summary="Like an episode no more", responses=writes(404))
+async def remove_episode_like(
+    feed: FromPath[FeedText], item: FromPath[ItemText], library: CallersLibrary
+) -> dict[str, str]:
     liked = FeedId.read(feed)
     await library.change(unlike(liked, EpisodeId.read(item, liked)))
     return SUCCESS

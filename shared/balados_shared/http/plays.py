@@ -9,6 +9,7 @@ from msgspec import Struct
 from balados_shared import problems
 from balados_shared.edit import progress
 from balados_shared.http.access import CallersLibrary, LibraryAccess, Pace
+from balados_shared.http.documented import FeedText, ItemText, PositionSeconds, reads, writes
 from balados_shared.http.paging import wanted
 from balados_shared.http.shapes import SUCCESS, play_shape
 from balados_shared.ids import EpisodeId, FeedId
@@ -25,9 +26,9 @@ class PlayBody(Struct, rename={"episode_id": "episodeId", "feed_url": "feedUrl"}
     hear of it at most every 30 seconds (DESIGN.md section 4, "Playing").
     """
 
-    position: float | None = None
-    rss_source_feed: str | None = None
-    rss_source_item: str | None = None
+    position: PositionSeconds | None = None
+    rss_source_feed: FeedText | None = None
+    rss_source_item: ItemText | None = None
     played: bool | None = None
     episode_id: str | None = None
     feed_url: str | None = None
@@ -39,14 +40,14 @@ class PlayBody(Struct, rename={"episode_id": "episodeId", "feed_url": "feedUrl"}
 class PositionBody(Struct):
     """A new position in an episode that the path names."""
 
-    position: float | None = None
+    position: PositionSeconds | None = None
     played: bool | None = None
     duration: float | None = None
-    rss_source_feed: str | None = None
+    rss_source_feed: FeedText | None = None
     state: PlayerState = "paused"
 
 
-@get("/", summary="List play statuses, the newest first")
+@get("/", summary="List play statuses, the newest first", responses=reads())
 async def list_play_statuses(
     library: CallersLibrary,
     played: FromQuery[str | None] = None,
@@ -65,8 +66,10 @@ async def list_play_statuses(
     return {"play_statuses": [play_shape(status) for status in statuses], "pagination": pagination}
 
 
-@get("/{feed:str}/{item:str}", summary="Show where one episode stands")
-async def show_play_status(feed: FromPath[str], item: FromPath[str], library: CallersLibrary) -> dict[str, Any]:
+@get("/{feed:str}/{item:str}", summary="Show where one episode stands", responses=reads(404))
+async def show_play_status(
+    feed: FromPath[FeedText], item: FromPath[ItemText], library: CallersLibrary
+) -> dict[str, Any]:
     named = FeedId.read(feed)
     status = library.play_status(EpisodeId.read(item, named), named)
     if status is None:
@@ -74,7 +77,7 @@ async def show_play_status(feed: FromPath[str], item: FromPath[str], library: Ca
     return play_shape(status)
 
 
-@post("/", status_code=200, summary="Report a position")
+@post("/", status_code=200, summary="Report a position", responses=writes())
 async def record_play(data: JSONBody[PlayBody], library: CallersLibrary) -> dict[str, str]:
     feed_text, item_text = data.rss_source_feed or data.feed_url, data.rss_source_item or data.episode_id
     if not feed_text or not item_text or data.position is None:
@@ -88,9 +91,9 @@ async def record_play(data: JSONBody[PlayBody], library: CallersLibrary) -> dict
     return SUCCESS
 
 
-@put("/{item:str}/position", summary="Set the position of an episode")
+@put("/{item:str}/position", summary="Set the position of an episode", responses=writes(404))
 async def set_position(
-    item: FromPath[str],
+    item: FromPath[ItemText],
     data: JSONBody[PositionBody],
     library: CallersLibrary,
     feed: FromQuery[str | None] = None,

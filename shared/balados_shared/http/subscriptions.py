@@ -9,6 +9,7 @@ from msgspec import Struct
 from balados_shared import problems
 from balados_shared.edit import subscribe, unsubscribe
 from balados_shared.http.access import CallersLibrary
+from balados_shared.http.documented import FeedText, reads, writes
 from balados_shared.http.shapes import SUCCESS, subscription_shape
 from balados_shared.ids import FeedId
 
@@ -16,19 +17,19 @@ from balados_shared.ids import FeedId
 class SubscribeBody(Struct, rename={"feed_url": "feedUrl"}):
     """A wish to subscribe: documented (`rss_source_feed`) or as balados.app's queue sends it (`feedUrl`)."""
 
-    rss_source_feed: str | None = None
+    rss_source_feed: FeedText | None = None
     rss_source_id: str | None = None
     feed_url: str | None = None
     title: str | None = None
     image: str | None = None
 
 
-@get("/", summary="List what is subscribed to")
+@get("/", summary="List what is subscribed to", responses=reads())
 async def list_subscriptions(library: CallersLibrary) -> dict[str, Any]:
     return {"subscriptions": [subscription_shape(subscription) for subscription in library.subscriptions()]}
 
 
-@post("/", status_code=200, summary="Subscribe to a feed")
+@post("/", status_code=200, summary="Subscribe to a feed", responses=writes())
 async def add_subscription(data: JSONBody[SubscribeBody], library: CallersLibrary) -> dict[str, str]:
     feed = data.rss_source_feed or data.feed_url
     if not feed:
@@ -37,8 +38,8 @@ async def add_subscription(data: JSONBody[SubscribeBody], library: CallersLibrar
     return SUCCESS
 
 
-@delete("/{feed:str}", status_code=200, summary="Unsubscribe from a feed")
-async def remove_subscription(feed: FromPath[str], library: CallersLibrary) -> dict[str, str]:
+@delete("/{feed:str}", status_code=200, summary="Unsubscribe from a feed", responses=writes(404))
+async def remove_subscription(feed: FromPath[FeedText], library: CallersLibrary) -> dict[str, str]:
     await library.change(unsubscribe(FeedId.read(feed)))
     return SUCCESS
 
