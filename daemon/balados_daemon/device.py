@@ -1,6 +1,7 @@
 """What a device can be asked beyond its library: the parts of the daemon behind one door for the API."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from balados_shared.kinds import PlayStatus
 from balados_shared.problems import Problem
 from balados_shared.storage.database import Database
 from balados_shared.storage.log import Event
+
+ASKING = 3.0
+"""Seconds to wait for the relay where a person waits for what is known here."""
 
 
 class Followed(Struct, frozen=True):
@@ -73,20 +77,27 @@ class DeviceService:
         except SyncTrouble as trouble:
             raise _relay_problem(trouble) from None
 
-    async def pair(self, url: str, code: str, *, dry_run: bool) -> tuple[str | None, JoinPlan]:
-        """Join a relay, or only say what that would do."""
-        address = pairing.check_url(url)
+    async def preview_pairing(self, url: str, code: str) -> JoinPlan:
+        """Say what joining a relay would do."""
+        async with self._relay_at(url) as http:
+            return await pairing.preview(http, self.library, code)
+
+    async def pair(self, url: str, code: str) -> str:
+        """Join a relay; return whose library it keeps. What both sides lack is exchanged behind."""
+        async with self._relay_at(url) as http:
+            address = pairing.check_url(url)
+            joined = await pairing.join(http, address, code, self.library.device, self._clock)
+        await self._engine.join(joined.relay)
+        return joined.account
+
+    @asynccontextmanager
+    async def _relay_at(self, url: str) -> AsyncIterator[RelayHttp]:
+        """Give requests to a relay that is not ours yet."""
         try:
-            async with RelayHttp(address) as http:
-                plan = await pairing.preview(http, self.library, code)
-                if dry_run:
-                    return None, plan
-                joined = await pairing.join(http, address, code, self.library.device, self._clock)
+            async with RelayHttp(pairing.check_url(url)) as http:
+                yield http
         except SyncTrouble as trouble:
             raise _relay_problem(trouble) from None
-        await self._engine.membership.join(joined.relay)
-        self._engine.joined()
-        return joined.account, plan
 
     async def why(self, name: str) -> tuple[Episode, dict[str, Any] | None, list[Cause], bool]:
         """Return an episode, where it stands, what led there, and whether the relay could be asked too."""
@@ -131,7 +142,7 @@ class DeviceService:
         asked = False
         if relay is not None:
             try:
-                async with RelayHttp(relay.url) as http:
+                async with RelayHttp(relay.url, timeout=ASKING) as http:
                     client = self._engine.client(relay, http)
                     elsewhere = await client.events(PlayStatus.kind, key)
                     names |= await client.devices()

@@ -19,6 +19,7 @@ from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.http.access import Pace
 from balados_shared.storage import queue
 from balados_shared.storage.database import Database
+from balados_shared.storage.errors import DatabaseClosed
 from balados_shared.storage.library import Library, Saved
 
 MOST = 256
@@ -84,6 +85,11 @@ class Editor:
             outcomes: Sequence[Outcome] = await self._database.write(work)
         except BaladosError as error:
             outcomes = [error] * len(batch)
+        except BaseException as bug:
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(DatabaseClosed() if isinstance(bug, asyncio.CancelledError) else bug)
+            raise
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             if not done.done():
                 done.set_result(outcome)

@@ -32,7 +32,8 @@ async def find_episode(database: Database, library: LibraryReader, name: str) ->
 
     Raises Problem: 404 when nothing fits, 409 AMBIGUOUS when several do.
     """
-    found = _by_short(database, name) or await database.scan(lambda c: _by_status(c, library.account, name))
+    played = await database.scan(lambda connection: _by_status(connection, library.account, name))
+    found = list({(e.feed, e.item): e for e in [*played, *_by_short(database, name)]}.values())
     if not found:
         found = _by_full_id(database, library, name)
     if not found:

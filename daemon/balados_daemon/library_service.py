@@ -93,6 +93,10 @@ class LibraryService(LibraryReader):
         """Return the rows of the queue."""
         return self._read(queue.waiting)
 
+    async def postpone(self, letters: Sequence[Letter], error: str) -> None:
+        """Note for a person that sending these failed, and why."""
+        await self._database.write(lambda connection: queue.postpone(connection, letters, error=error))
+
     async def retry(self) -> int:
         """Give every parked row another chance. Returns how many."""
         retry = partial(queue.retry, account=self.account, now=self._clock())
@@ -109,8 +113,8 @@ class LibraryService(LibraryReader):
         return self._read(reading.number_of, kind=kind_named(kind))
 
     async def receive(self, answer: SyncAnswer, letters: Sequence[Letter] = ()) -> Received:
-        """Store what the relay says. Before the mass-removal brake holds something, a snapshot is taken."""
-        if self._must_hold(answer):
+        """Store what the relay says. Before the mass-removal brake holds the first removal, a snapshot is taken."""
+        if self._must_hold(answer) and not self._read(held.everything):
             await self._database.snapshot(self._snapshots / f"before-mass-removal-{self._clock()}.db")
         received = await self._database.write(
             partial(

@@ -16,10 +16,14 @@ from balados_shared.times import DAY, Instant
 
 
 class RelayStatus(Struct, frozen=True, kw_only=True):
-    """How we stand with the relay. `clock` warns of a wrong clock, `notice` tells what happened by itself."""
+    """How we stand with the relay. `in_step`: a round went through since the start, or since joining.
+
+    `clock` warns of a wrong clock, `notice` tells what happened by itself.
+    """
 
     url: str
     live: bool
+    in_step: bool
     synced_at: str | None
     trouble: str | None
     refused: bool
@@ -70,6 +74,7 @@ def status(service: LibraryService, engine: Engine, clock: Callable[[], int]) ->
         relay=RelayStatus(
             url=relay.url,
             live=engine.live,
+            in_step=engine.in_step,
             synced_at=Instant(relay.synced_at).write() if relay.synced_at is not None else None,
             trouble=relay.trouble,
             refused=relay.refused,

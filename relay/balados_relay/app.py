@@ -125,4 +125,10 @@ async def run_relay(settings: Settings, on_ready: Callable[[str], None]) -> None
             on_ready(url)
 
         async with open_relay(settings) as relay, relay.running():
-            await serve(create_app(relay), host=settings.host, port=settings.port, on_ready=ready)
+            await serve(
+                create_app(relay),
+                host=settings.host,
+                port=settings.port,
+                on_ready=ready,
+                trusted_proxies=settings.trusted_proxies,
+            )

@@ -15,6 +15,8 @@ class Settings(Struct, frozen=True):
     data_dir: Path
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies, whose word on where a request comes from is believed."""
 
     @property
     def database(self) -> Path:

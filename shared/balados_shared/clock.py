@@ -23,13 +23,15 @@ def cap(record: Record, now: int) -> Record:
     """Return the record with no date later than `now` + 60 s (the same object when there is none)."""
     limit = now + CAP
     heads = tuple(_capped(head, limit) for head in record.heads)
-    return record if heads == record.heads else Record(heads, record.vector)
+    if all(capped is head for capped, head in zip(heads, record.heads, strict=True)):
+        return record
+    return Record(heads, record.vector)
 
 
 def _capped(head: Head, limit: int) -> Head:
     """Move the newest date to the limit and keep the others before it, so that their order still tells what holds."""
     value: Value = head.value
-    newest = max(value.dates.values())
+    newest = value.newest_date
     if newest <= limit:
         return head
     dates = {name: limit if date == newest else min(date, limit - 1) for name, date in value.dates.items()}

@@ -115,7 +115,7 @@ def _read_feed(text: str) -> str:
         return FeedId.of(text)
     raw = _from_base64(text)
     if raw is None:
-        raise InvalidInput("a feed id must be base64url of the feed's URL")
+        raise InvalidInput("neither a web address nor a feed id (base64url of the feed's URL)")
     try:
         return FeedId.of(raw.decode())
     except UnicodeDecodeError:

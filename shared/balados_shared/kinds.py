@@ -58,6 +58,11 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return {name: date for name, date in named if date is not None}
 
     @property
+    def newest_date(self) -> Instant:
+        """The latest of its dates."""
+        return max(self.dates.values()) if self.added or self.removed else self.time
+
+    @property
     def time(self) -> Instant:
         """When it was said: what `latest` compares."""
         return getattr(self, self.stamp) if self.stamp else max(self.dates.values())

@@ -2,7 +2,7 @@
 
 async with open_relay_at(folder, clock) as relay, serving(relay_app(relay)) as url:
     async with open_daemon_at(folder, clock) as daemon, daemon.running():
-        await daemon.device.pair(url, await relay.accounts.invite("Ada"), dry_run=False)
+        await daemon.device.pair(url, await relay.accounts.invite("Ada"))
 """
 
 import asyncio

@@ -403,10 +403,11 @@ class Copy(Step):
 
 @dataclass(frozen=True)
 class Restore(Step):
-    """A machine goes on from an older copy of its files."""
+    """A machine goes on from an older copy of its files, and its person at once with it."""
 
     who: int
     which: int
+    then: Change
 
     async def play(self, life: Life) -> None:
         machine = life.machine(self.who)
@@ -417,6 +418,7 @@ class Restore(Step):
             await machine.restore(copies[self.which % len(copies)])
             life.ledger.doubled(machine.id)
             life.ledger.forget(machine)
+            await self.then.play(life)
 
 
 @dataclass(frozen=True)
@@ -483,8 +485,8 @@ def random_step(random: Random) -> Step:
 
 
 def random_change(random: Random, who: int) -> Change:
-    what, feed, number = random.choice(WISHES), random.choice([0, 0, 0, 1, 2]), random.randrange(3_000)
-    return Change(who, what, feed, random.randrange(len(EPISODES)), number, random.random() < 0.5)
+    what, feed, item = random.choice(WISHES), random.choice([0, 0, 0, 1, 2]), random.choice([0, 0, 0, 1, 2])
+    return Change(who, what, feed, item, random.randrange(3_000), random.random() < 0.5)
 
 
 def random_sync(random: Random, who: int) -> Sync:
@@ -510,8 +512,8 @@ WEIGHTS: list[tuple[int, Callable[[Random, int], Step]]] = [
     (4, lambda random, who: Skew(who, random.choice(SKEWS))),
     (1, lambda random, who: SkewRelay(random.choice(SKEWS))),
     (3, lambda random, who: Copy()),
-    (3, lambda random, who: Copy(who)),
-    (2, lambda random, who: Restore(who, random.randrange(5))),
+    (5, lambda random, who: Copy(who)),
+    (4, lambda random, who: Restore(who, random.randrange(5), random_change(random, who))),
     (1, lambda random, who: Clone(who)),
     (2, lambda random, who: RestoreRelay(random.randrange(5))),
     (1, lambda random, who: EmptyRelay(random.random() < 0.5)),

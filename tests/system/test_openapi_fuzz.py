@@ -1,7 +1,7 @@
 """Both programs against their own OpenAPI documents: whatever is sent, the answer is one that the document tells.
 
-schemathesis makes the requests, good and bad ones, and checks each answer: no 5xx but the documented ones, no status
-that is not documented, and a body of the documented form.
+schemathesis makes the requests, good and bad ones, and checks each answer: no status that is not documented (so never
+a 500), and headers and a body of the documented form.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -22,18 +23,22 @@ from balados_daemon.feeds.fetch import Fetcher
 from balados_relay.app import create_app as relay_app
 from support.apps import App
 from support.loopback import TOKEN, Clock, open_daemon_at, open_relay_at, serving
+from support.strategies import FEED
 
 DOCS = Path(__file__).parents[2] / "docs"
 
+# No document tells of a 500, so the first of these finds every one; 502 and 503 are answers when a test has no network.
 CHECKS = [
-    checks.not_a_server_error,
     checks.status_code_conformance,
     checks.content_type_conformance,
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
 
-fuzzed = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+fuzzed = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+Case = schemathesis.Case[Any]
 
 
 class Served:
@@ -42,12 +47,23 @@ class Served:
     def __init__(self, url: str, sign: Callable[[str], str]) -> None:
         self.url = url
         self.sign = sign
+        self._number = 0
 
-    def check(self, case: schemathesis.Case) -> None:
-        """Send one request and judge the answer."""
+    def check(self, case: Case) -> None:
+        """Send one request and judge the answer. Every second one names a real feed: chance hardly ever makes one."""
+        self._number += 1
+        if self._number % 2:
+            name_a_feed(case)
         headers = {"Authorization": f"Bearer {self.sign(case.path)}"}
         response = case.call(base_url=self.url, headers=headers)
         case.validate_response(response, checks=CHECKS)
+
+
+def name_a_feed(case: Case) -> None:
+    """Put the id of a feed wherever the request has room for one, so that it gets past the reading of ids."""
+    for fields in (case.path_parameters, case.query, case.body):
+        if isinstance(fields, dict):
+            fields.update({name: str(FEED) for name in ("feed", "rss_source_feed") if name in fields})
 
 
 Program = Callable[[Path], AbstractAsyncContextManager[Served]]
@@ -117,11 +133,11 @@ def relay(tmp_path_factory: pytest.TempPathFactory, no_way_out: None) -> Iterato
 
 @schemathesis.openapi.from_path(DOCS / "openapi-daemon.json").parametrize()
 @fuzzed
-def test_the_daemon_keeps_to_its_document(case: schemathesis.Case, daemon: Served) -> None:
+def test_the_daemon_keeps_to_its_document(case: Case, daemon: Served) -> None:
     daemon.check(case)
 
 
 @schemathesis.openapi.from_path(DOCS / "openapi-relay.json").parametrize()
 @fuzzed
-def test_the_relay_keeps_to_its_document(case: schemathesis.Case, relay: Served) -> None:
+def test_the_relay_keeps_to_its_document(case: Case, relay: Served) -> None:
     relay.check(case)

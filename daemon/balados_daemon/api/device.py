@@ -29,10 +29,10 @@ class PairBody(Struct):
 
 
 class Paired(Struct):
-    """What joining did or would do; `account` is whose library it is, null in a dry run."""
+    """Whose library was joined; in a dry run, what joining would do instead."""
 
-    account: str | None
-    plan: JoinPlan
+    account: str | None = None
+    plan: JoinPlan | None = None
 
 
 class UndoBody(Struct):
@@ -76,8 +76,9 @@ async def sync_now(device: NamedDependency[DeviceService]) -> Received:
 
 @post("/pair", status_code=200, summary="Join a relay", responses=writes(409))
 async def pair(data: JSONBody[PairBody], device: NamedDependency[DeviceService]) -> Paired:
-    account, plan = await device.pair(data.url, data.code, dry_run=data.dry_run)
-    return Paired(account, plan)
+    if data.dry_run:
+        return Paired(plan=await device.preview_pairing(data.url, data.code))
+    return Paired(account=await device.pair(data.url, data.code))
 
 
 @get("/queue", summary="List what waits for the relay", responses=reads())

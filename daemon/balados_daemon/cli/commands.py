@@ -29,27 +29,33 @@ def pair(options: Namespace) -> int:
     with Client(options.data_dir) as client:
         with show.progress("asking the relay …"):
             paired = client.post("/device/pair", body)
-        if not options.dry_run:
-            _wait_until_sent(client)
+        status = None if options.dry_run else _wait_until_in_step(client)
     if options.json:
         show.as_json(paired)
-        return DONE
-    _show_plan(paired["plan"], would=options.dry_run)
-    if not options.dry_run:
-        show.line(f"Joined {paired['account']}'s library.", "green")
+    elif status is None:
+        _show_plan(paired["plan"])
+    else:
+        show.line(f"Joined {paired['account']}'s library. This device now has {_library(status)}.", "green")
+        if trouble := status["relay"]["trouble"]:
+            show.line(f"The rest follows by itself; now: {trouble}", "yellow")
     return DONE
 
 
-def _wait_until_sent(client: Client) -> None:
+def _wait_until_in_step(client: Client) -> dict[str, Any]:
     """Show how the first sync goes; it goes on behind in any case."""
     with show.progress("syncing …") as progress:
         while True:
-            status = client.get("/device/status")
+            status: dict[str, Any] = client.get("/device/status")
             waiting = status["waiting"] - status["parked"]
-            if status["relay"]["trouble"] or (waiting == 0 and status["relay"]["synced_at"]):
-                return
-            progress.update(f"syncing … {show.count(waiting, 'change')} to send")
+            if status["relay"]["trouble"] or (waiting == 0 and status["relay"]["in_step"]):
+                return status
+            progress.update(f"syncing … {show.count(waiting, 'change')} to send, {_library(status)} here")
             time.sleep(0.2)
+
+
+def _library(status: dict[str, Any]) -> str:
+    plays = show.count(status["play_statuses"], "episode")
+    return f"{show.count(status['subscriptions'], 'subscription')}, {plays} played or begun"
 
 
 PLAN_COLUMNS = {
@@ -62,11 +68,11 @@ PLAN_COLUMNS = {
 }
 
 
-def _show_plan(plan: dict[str, Any], *, would: bool) -> None:
+def _show_plan(plan: dict[str, Any]) -> None:
     kinds = sorted(plan["kinds"].items())
     rows = [[kind, *(str(counts[name]) for name in PLAN_COLUMNS.values())] for kind, counts in kinds]
     if rows:
-        show.line("Joining would:" if would else "Joining did:")
+        show.line("Joining would:")
         show.table(["", *PLAN_COLUMNS], rows, numbers=range(1, len(PLAN_COLUMNS) + 1))
     else:
         show.line("Both sides are empty; there is nothing to merge.")
@@ -74,8 +80,7 @@ def _show_plan(plan: dict[str, Any], *, would: bool) -> None:
         show.line(f"  + here   {title}")
     for title in plan["feeds_there"]:
         show.line(f"  + there  {title}")
-    if would:
-        show.line("Nothing was changed or sent.")
+    show.line("Nothing was changed or sent.")
 
 
 def subscribe(options: Namespace) -> int:
@@ -162,8 +167,7 @@ def status(options: Namespace) -> int:
 
 def _show_status(status: dict[str, Any]) -> None:
     show.line(f"{status['device_name']} ({status['device_id']})", "bold")
-    subscriptions, plays = status["subscriptions"], status["play_statuses"]
-    show.line(f"library  {show.count(subscriptions, 'subscription')}, {show.count(plays, 'episode')} played or begun")
+    show.line(f"library  {_library(status)}")
     relay = status["relay"]
     if relay is None:
         show.line("relay    none; this device works alone")

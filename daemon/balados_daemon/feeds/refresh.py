@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -17,6 +18,9 @@ from balados_shared.times import MINUTE
 
 FRESH = 30 * MINUTE
 
+AT_ONCE_BEHIND = 4
+"""Feeds that are read behind at a time: each may hold tens of megabytes until it is parsed."""
+
 
 class Feeds:
     """The feeds of this device. `clock` gives milliseconds."""
@@ -27,6 +31,7 @@ class Feeds:
         self._worker = worker
         self._clock = clock
         self._refreshing: dict[FeedId, asyncio.Task[None]] = {}
+        self._behind = asyncio.Semaphore(AT_ONCE_BEHIND)
 
     async def close(self) -> None:
         """Stop refreshing."""
@@ -86,10 +91,9 @@ class Feeds:
             task.add_done_callback(lambda _: self._refreshing.pop(feed, None))
 
     async def _refresh_quietly(self, feed: FeedId) -> None:
-        try:
-            await self.refresh(feed)
-        except BaladosError:
-            return  # remembered as the feed's trouble
+        with suppress(BaladosError):  # remembered as the feed's trouble
+            async with self._behind:
+                await self.refresh(feed)
 
     async def _save(self, feed: CachedFeed, episodes: Sequence[CachedEpisode] | None) -> None:
         await self._database.write(lambda connection: feeds.save_feed(connection, feed, episodes))

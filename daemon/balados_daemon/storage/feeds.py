@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from balados_shared.ids import EpisodeId, FeedId
 
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789a"
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _SHORT = 8
 
 
@@ -45,7 +45,7 @@ class CachedEpisode(Struct, frozen=True, kw_only=True):
 def short_id(feed: str, item: str) -> str:
     """Return the short id of an episode: eight letters and digits that cannot be misread, the same on every device."""
     digest = sha256(f"{feed}/{item}".encode()).digest()
-    return "".join(_ALPHABET[byte % 32] for byte in digest[:_SHORT])
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_SHORT])
 
 
 def load_feed(connection: Connection, feed: str) -> CachedFeed | None:

@@ -2,9 +2,10 @@
 
 from sqlite3 import Connection
 
-from balados_shared.kinds import BY_KIND, Subscription
+from balados_shared.kinds import Subscription
 from balados_shared.record import Record
-from balados_shared.wire import encode_record, stored_record
+from balados_shared.storage.rows import read_row
+from balados_shared.wire import encode_record
 
 
 def hold(connection: Connection, account: int, record: Record, now: int) -> None:
@@ -17,13 +18,13 @@ def find(connection: Connection, account: int, kind: str, key: str) -> Record | 
     """Return what is held of a record."""
     sql = "SELECT state FROM held WHERE account = ? AND kind = ? AND key = ?"
     row = connection.execute(sql, (account, kind, key)).fetchone()
-    return stored_record(BY_KIND[kind], row[0]) if row else None
+    return read_row(kind, row[0]) if row else None
 
 
 def everything(connection: Connection, account: int) -> list[Record]:
     """Return all that is held, in the order of its arrival."""
     rows = connection.execute("SELECT kind, state FROM held WHERE account = ? ORDER BY arrived, key", (account,))
-    return [stored_record(BY_KIND[kind], state) for kind, state in rows]
+    return [read_row(kind, state) for kind, state in rows]
 
 
 def release(connection: Connection, account: int, record: Record) -> None:

@@ -12,10 +12,10 @@ from balados_daemon.library_service import LibraryService
 from balados_daemon.receiving import Received
 from balados_daemon.storage.device import Relay
 from balados_daemon.sync import schedule as plan
-from balados_daemon.sync.line import Line, RelayRefused, RelayUnavailable, SyncTrouble
+from balados_daemon.sync.line import Line, RelayRefused, RelayUnavailable
 from balados_daemon.sync.live import MAX_MESSAGE, LiveLine
 from balados_daemon.sync.membership import Membership
-from balados_daemon.sync.relay_client import RelayClient, RelayHttp, live_url
+from balados_daemon.sync.relay_client import RelayClient, RelayHttp, is_near, live_url
 from balados_daemon.sync.round import Round
 from balados_daemon.sync.schedule import Schedule
 from balados_shared.errors import BaladosError
@@ -23,12 +23,23 @@ from balados_shared.storage.errors import StorageError
 from balados_shared.times import MINUTE, SECOND
 from balados_shared.wire import SyncAnswer
 
+LASTING = 30 * SECOND
+"""A live connection that held for so long was a good one: the next pause is short."""
+
 LONGEST_PAUSE = MINUTE
 """Between two tries to open the live connection."""
 
 
 # A relay that does not answer must not hold up the end of the daemon for longer than a moment.
-LIVE_OPTIONS: dict[str, Any] = {"compression": None, "max_size": MAX_MESSAGE, "open_timeout": 10, "close_timeout": 0.5}
+# A ping a minute keeps routers from forgetting the connection; more would be most of the traffic of a quiet month.
+LIVE_OPTIONS: dict[str, Any] = {
+    "compression": None,
+    "max_size": MAX_MESSAGE,
+    "open_timeout": 10,
+    "close_timeout": 0.5,
+    "ping_interval": 60,
+    "ping_timeout": 20,
+}
 
 
 class Engine:
@@ -46,6 +57,8 @@ class Engine:
         self._reconnect = asyncio.Event()
         self._one_round = asyncio.Lock()
         self._live: LiveLine | None = None
+        self.in_step = False
+        """Whether a round went through since the start, or since a relay was joined."""
         service.on_change = self._wake.set
 
     @property
@@ -68,8 +81,11 @@ class Engine:
         """Return a client that signs as this device."""
         return RelayClient(http, relay, self.membership.device, self._service.now)
 
-    def joined(self) -> None:
-        """A relay was joined: sync with it at once."""
+    async def join(self, relay: Relay) -> None:
+        """Take a relay as ours, between two rounds, and sync with it at once."""
+        async with self._one_round:
+            await self.membership.join(relay)
+        self.in_step = False
         self._schedule = plan.asked(Schedule(), self._clock())
         self._wake.set()
         self._reconnect.set()
@@ -83,7 +99,7 @@ class Engine:
             if wait is None or wait > 0:
                 await _wait(self._wake, wait)
                 continue
-            with contextlib.suppress(SyncTrouble, StorageError):
+            with contextlib.suppress(BaladosError):
                 await self._round()
 
     def _milliseconds_to_wait(self) -> int | None:
@@ -98,10 +114,11 @@ class Engine:
             started = self._schedule
             try:
                 received = await self._exchange_all(everything=everything)
-            except (SyncTrouble, StorageError) as trouble:
+            except BaladosError as trouble:
                 await self._failed(trouble)
                 raise
             self._schedule = plan.succeeded(self._schedule, self._clock(), started=started)
+            self.in_step = True
             return received
 
     async def _exchange_all(self, *, everything: bool) -> Received:
@@ -130,27 +147,28 @@ class Engine:
         while True:
             relay = self.membership.relay
             if relay is not None:
-                opened = await self._connect(relay)
-                failures = 0 if opened else failures + 1
+                since = self._clock()
+                await self._connect(relay)
+                failures = 0 if self._clock() - since > LASTING else failures + 1
             pause = min(LONGEST_PAUSE, SECOND * 2 ** min(failures, 10)) * (0.5 + self._jitter() / 2)
             await _wait(self._reconnect, pause if relay is not None else None)
             self._reconnect.clear()
 
-    async def _connect(self, relay: Relay) -> bool:
-        """Hold the live connection until it ends. False when it could not be opened."""
+    async def _connect(self, relay: Relay) -> None:
+        """Hold the live connection until it ends. Why it does not open, a round finds out and writes down."""
         from websockets.asyncio.client import connect
-        from websockets.exceptions import InvalidHandshake, InvalidURI
+        from websockets.exceptions import WebSocketException
 
         try:
-            async with connect(live_url(relay.url), **LIVE_OPTIONS) as socket:
+            async with connect(
+                live_url(relay.url), proxy=None if is_near(relay.url) else True, **LIVE_OPTIONS
+            ) as socket:
                 line = LiveLine(socket, self._on_update)
                 async with RelayHttp(relay.url) as http:
                     await line.authenticate(self.client(relay, http).token())
                 await self._hold(line)
-        except (OSError, TimeoutError, EOFError, InvalidHandshake, InvalidURI, SyncTrouble, StorageError):
-            # Why it does not work is told by the rounds, which meet the same relay and disk and write it down.
-            return False
-        return True
+        except (OSError, TimeoutError, EOFError, ValueError, ImportError, WebSocketException, BaladosError):
+            return
 
     async def _hold(self, line: LiveLine) -> None:
         self._live = line

@@ -59,6 +59,7 @@ class LiveLine:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await done
         except TimeoutError:
+            self.drop()
             raise RelayUnavailable("the relay does not answer on the live connection") from None
         finally:
             self._waiting.pop(number, None)

@@ -18,6 +18,9 @@ from balados_shared.storage.database import Database
 STARTED_OVER = "The relay was replaced or lost its history. Everything is being merged again; nothing was removed."
 NEW_ID = "Another machine uses this device's id, or it was restored from an older copy. It goes on under a new id."
 
+RUNS_NAMED = 40
+"""Process runs since the relay last answered that are named to it."""
+
 
 class Membership:
     """The relay row of a library, and the device row that goes with it."""
@@ -47,7 +50,8 @@ class Membership:
         if relay is not None and relay.version != __version__:
             await self._merge_all(self._service.now(), version=__version__)
         self._service.clock_offset = relay.clock_offset if relay else 0
-        await self._save_device(replace(self.device, runs=(*self.device.runs[-20:], self._run)))
+        last_answered, since = self.device.runs[:1], self.device.runs[1:]
+        await self._save_device(replace(self.device, runs=(*last_answered, *since[-RUNS_NAMED:], self._run)))
 
     async def join(self, relay: Relay) -> None:
         """Take a relay as ours: everything we have goes onto the queue, and we read its history from the start."""

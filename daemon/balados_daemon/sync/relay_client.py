@@ -47,10 +47,10 @@ class _Events(Struct):
 class RelayHttp:
     """Requests to the relay at `url`. Use as an async context manager. No request carries a token of its own accord."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/")
-        # On the same machine packing costs more than it saves; neither are certificates needed.
-        self._is_near = urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+        self._timeout = timeout
+        self._is_near = is_near(url)
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -74,11 +74,11 @@ class RelayHttp:
         """Send a request and return whatever the relay answers. Raises RelayUnavailable when there is no answer."""
         from balados_shared.web import httpx
 
-        if self._client is None:
-            verify = urlsplit(self._url).scheme != "http"
-            self._client = httpx.AsyncClient(timeout=TIMEOUT, verify=verify)
         body, packing = self._packed(body)
         try:
+            if self._client is None:
+                verify = urlsplit(self._url).scheme != "http"
+                self._client = httpx.AsyncClient(timeout=self._timeout, verify=verify, trust_env=not self._is_near)
             return await self._client.request(
                 method,
                 f"{self._url}/api/v1{path}",
@@ -90,6 +90,8 @@ class RelayHttp:
             raise RelayUnavailable(f"the relay cannot be reached ({_plain(error)})") from None
         except httpx.InvalidURL:
             raise RelayRefused("the relay's address is not a URL") from None
+        except (ImportError, ValueError) as error:
+            raise RelayUnavailable(f"the proxy of this machine cannot be used ({_plain(error)})") from None
 
     def _packed(self, body: bytes | None) -> tuple[bytes | None, dict[str, str]]:
         """Return a body as it is best sent, and the headers that say so."""
@@ -176,6 +178,11 @@ def read_fields(response: "httpx.Response", form: type[T]) -> T:
         return msgspec.json.decode(response.content, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RelayUnavailable("the relay's answer cannot be read") from None
+
+
+def is_near(url: str) -> bool:
+    """Whether a relay is on this machine: then no proxy is asked, and packing costs more than it saves."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def live_url(url: str) -> str:

@@ -62,7 +62,11 @@ class Round:
             else:
                 await self._membership.was_heard()
 
-        await self._line.exchange(self._request(letters), apply)
+        try:
+            await self._line.exchange(self._request(letters), apply)
+        except RelayUnavailable as trouble:
+            await self._service.postpone(letters, str(trouble))
+            raise
 
     def _request(self, letters: Sequence[Letter]) -> bytes:
         device, relay = self._membership.device, self._membership.relay

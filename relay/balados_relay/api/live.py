@@ -63,9 +63,11 @@ class Connections:
             self._close(older, REPLACED, "another connection of this device took over")
         self._open[key] = connection
 
-    def ended(self, connection: LiveConnection) -> None:
-        """Forget a connection."""
-        self._open = {key: other for key, other in self._open.items() if other is not connection}
+    def ended(self, caller: Caller, connection: LiveConnection) -> None:
+        """Forget a connection, unless another stands in its place already."""
+        key = (caller.account, caller.app_id, caller.device_id)
+        if self._open.get(key) is connection:
+            del self._open[key]
 
     def cut_off(self, account: int, app_id: str) -> None:
         """End every connection of a key that was revoked."""
@@ -92,15 +94,18 @@ class LiveRoom(Struct, frozen=True):
 @websocket("/live")
 async def live(socket: WebSocket[Any, Any, Any], room: NamedDependency[LiveRoom]) -> None:
     """Serve one device."""
+    admitted: list[Caller] = []
 
     async def admit(message: Message) -> Member:
         caller = room.accounts.authenticate(message["token"])
         room.accounts.claim_once(caller)  # what comes over this connection may write
         room.connections.opened(caller, connection)
+        admitted.append(caller)
         return Member(caller, MemberLibrary(room.database, caller.account), room.arrivals)
 
     connection = LiveConnection(socket, room.hub, admit)
     try:
         await connection.run()
     finally:
-        room.connections.ended(connection)
+        for caller in admitted:
+            room.connections.ended(caller, connection)

@@ -20,6 +20,9 @@ from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import Instant
 from balados_shared.wire import decode_request
 
+SMALL = 20_000
+"""Bytes of a body from somebody who has shown nothing yet."""
+
 
 class PairBody(Struct):
     """A pairing code, and the key and names of the device that wants to join."""
@@ -159,4 +162,4 @@ signed = Router(
     security=[{"device": []}],
     tags=["Sync"],
 )
-pairing = Router("/pair", route_handlers=[pair, preview_pairing], tags=["Pairing"])
+pairing = Router("/pair", route_handlers=[pair, preview_pairing], tags=["Pairing"], request_max_body_size=SMALL)

@@ -18,7 +18,7 @@ def up(options: Namespace) -> int:
     from balados_shared.http.server import run
 
     configure_logging()
-    settings = Settings(options.data_dir, options.host, options.port)
+    settings = Settings(options.data_dir, options.host, options.port, tuple(options.trusted_proxy))
     return run(run_relay(settings, lambda url: print(f"ready {url}", flush=True)))
 
 

@@ -25,6 +25,13 @@ def _parser() -> argparse.ArgumentParser:
     up = add_command(add, "up", commands.up, "run the relay until it is stopped", prints=False)
     up.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (%(default)s)")
     up.add_argument("--port", type=port, default=DEFAULT_PORT, help="port, 0 for a free one (%(default)s)")
+    up.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="a reverse proxy in front (address or network), believed on where requests come from; may be repeated",
+    )
     invite = add_command(add, "invite", commands.invite, "print a pairing code for somebody's device")
     invite.add_argument("name", metavar="NAME", help="whose library; made if it is new")
     add_command(add, "accounts", commands.accounts, "list the accounts")

@@ -117,9 +117,7 @@ _SYNC_MESSAGE = Schema(
     required=["device_id", "cursor"],
     properties={
         "device_id": Schema(type=OpenAPIType.STRING, min_length=1, max_length=100, examples=["d7k2"]),
-        "cursor": Schema(
-            type=OpenAPIType.STRING, max_length=100, description="Where it stands; empty at first"
-        ),
+        "cursor": Schema(type=OpenAPIType.STRING, max_length=100, description="Where it stands; empty at first"),
         "count": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_NUMBER),
         "runs": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, max_length=100), max_items=50),
         **{kind.plural: Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)) for kind in ALL},

@@ -18,7 +18,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from balados_shared.cursor import Cursor
 from balados_shared.edit import progress
-from balados_shared.errors import BaladosError, InvalidInput, Refused
+from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.http.access import Exchanged, LibraryAccess, Pace
 from balados_shared.http.hub import Hub
 from balados_shared.http.problems import problem_of
@@ -157,7 +157,7 @@ class LiveConnection:
             await library.change(wish, Pace.PLAYING if message.get("state") == "playing" else Pace.AT_ONCE)
         except InvalidInput as error:
             raise LiveProblem("INVALID_ENCODING", str(error)) from None
-        except Refused as error:
+        except BaladosError as error:
             raise LiveProblem("DISPATCH_ERROR", str(error)) from None
         data = {"feed": feed, "item": item, "position": position, "played": played}
         data["privacy"] = message.get("privacy")

@@ -25,7 +25,9 @@ from balados_shared.http.listening import base_url, listen
 GRACE = 2
 """Seconds that requests in flight get to finish once the end was asked for."""
 
-_WS_PING = 25.0
+_WS_PING = 120.0
+"""Seconds. Clients ping more often; this only finds out who is gone for good."""
+
 _WS_MAX_BYTES = 16 * 1024 * 1024
 
 

@@ -7,12 +7,12 @@ each fold is one transaction, so it may be stopped anywhere.
 from collections.abc import Iterator
 from sqlite3 import Connection
 
-from balados_shared.errors import InvalidInput
-from balados_shared.kinds import BY_KIND
 from balados_shared.record import Record, merge
 from balados_shared.storage.database import Database
+from balados_shared.storage.errors import Corrupt
+from balados_shared.storage.rows import read_row
 from balados_shared.times import DAY
-from balados_shared.wire import encode_record, stored_record
+from balados_shared.wire import encode_record
 
 KEPT = 45 * DAY
 """How long the log remembers each change, in milliseconds."""
@@ -21,7 +21,7 @@ TAGS_KEPT = 730 * DAY
 """How long a device may stay away without starting over, in milliseconds."""
 
 
-def fold(connection: Connection, account: int, *, now: int, limit: int = 5_000) -> int:
+def fold(connection: Connection, account: int, *, now: int, limit: int = 500) -> int:
     """Fold at most `limit` events that are older than 45 days. Returns how many; call again until it is 0."""
     sql = (
         "SELECT seq, record, kind, incoming FROM events JOIN records ON records.id = events.record "
@@ -29,7 +29,7 @@ def fold(connection: Connection, account: int, *, now: int, limit: int = 5_000) 
     )
     old = connection.execute(sql, (account, now - KEPT, limit)).fetchall()
     for _, row, kind, incoming in old:
-        joined = _joined(_checkpoint(connection, row, kind), stored_record(BY_KIND[kind], incoming))
+        joined = _joined(_checkpoint(connection, row, kind), read_row(kind, incoming))
         connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (row, encode_record(joined).decode()))
     connection.executemany("DELETE FROM events WHERE seq = ?", [(line[0],) for line in old])
     return len(old)
@@ -50,8 +50,8 @@ def wrong_records(connection: Connection, account: int) -> Iterator[tuple[str, s
         "SELECT id, kind, key, state FROM records WHERE account = ? ORDER BY id", (account,)
     ):
         try:
-            proven = _rebuilt(connection, row, kind) == stored_record(BY_KIND[kind], state)
-        except InvalidInput:  # not even readable
+            proven = _rebuilt(connection, row, kind) == read_row(kind, state)
+        except Corrupt:  # not even readable
             proven = False
         if not proven:
             yield kind, key
@@ -61,7 +61,7 @@ def _rebuilt(connection: Connection, row: int, kind: str) -> Record | None:
     record = _checkpoint(connection, row, kind)
     lines = connection.execute("SELECT incoming FROM events WHERE record = ? ORDER BY seq", (row,))
     for (incoming,) in lines.fetchall():
-        record = _joined(record, stored_record(BY_KIND[kind], incoming))
+        record = _joined(record, read_row(kind, incoming))
     return record
 
 
@@ -76,7 +76,7 @@ async def tidy(database: Database, account: int, *, now: int) -> int:
 
 def _checkpoint(connection: Connection, row: int, kind: str) -> Record | None:
     found = connection.execute("SELECT state FROM checkpoints WHERE record = ?", (row,)).fetchone()
-    return stored_record(BY_KIND[kind], found[0]) if found else None
+    return read_row(kind, found[0]) if found else None
 
 
 def _joined(a: Record | None, b: Record) -> Record:

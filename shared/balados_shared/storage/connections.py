@@ -14,7 +14,10 @@ from balados_shared.storage.errors import CannotOpen, sqlite_door
 
 BUSY_TIMEOUT_MS = 5_000
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
-AUTOCHECKPOINT_PAGES = 1_000
+AUTOCHECKPOINT_PAGES = 4_000
+"""A checkpoint stalls the write that meets it; this many pages (16 MB) make it rare."""
+
+CACHE_KIB = 8_000
 
 _WRITER = (
     "PRAGMA foreign_keys=OFF",
@@ -22,6 +25,7 @@ _WRITER = (
     "PRAGMA synchronous=FULL",
     "PRAGMA mmap_size=0",
     f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}",
+    f"PRAGMA cache_size=-{CACHE_KIB}",
     f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT_BYTES}",
 )
 _READER = (

@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from balados_shared.cursor import Cursor, next_tag
 from balados_shared.edit import Edit, edit
+from balados_shared.errors import Refused
 from balados_shared.events import Change, describe, plays_on
-from balados_shared.kinds import BY_KIND
 from balados_shared.record import Dot, Record, merge
 from balados_shared.rules import value_of
 from balados_shared.storage import counts
-from balados_shared.wire import encode_record, stored_record
+from balados_shared.storage.rows import read_row
+from balados_shared.wire import MAX_NUMBER, encode_record
 
 
 class Stored(Struct, frozen=True):
@@ -135,6 +136,8 @@ class Library:
         """Number a change: above all that this device ever used, also what only the record remembers (DESIGN 2)."""
         known = record.vector.get(device, 0) if record else 0
         counted = self._counts.get(device) or counts.load(self._connection, self.account, device)
+        if max(counted, known) >= MAX_NUMBER:
+            raise Refused("this device has no numbers left; it goes on under a new id after the next sync")
         return max(counted + 1, known + 1, now)
 
     def _save(self, key: str, old: Stored | None, change: Change, now: int) -> Saved:
@@ -214,7 +217,7 @@ _STATEMENTS = (
 
 
 def _stored(kind: str, row: Sequence[Any]) -> Stored:
-    return Stored(row[0], stored_record(BY_KIND[kind], row[1]), row[1])
+    return Stored(row[0], read_row(kind, row[1]), row[1])
 
 
 def _plays_on(old: Record, change: Change) -> bool:

@@ -58,11 +58,17 @@ def put(connection: Connection, account: int, rows: Sequence[tuple[int, int]], *
 
 
 def put_everything(connection: Connection, account: int, *, now: int) -> None:
-    """Queue every record of the library: a relay that does not know us gets all of it."""
+    """Queue every record of the library, in the order of keys: a relay that does not know us gets all of it.
+
+    The order matters: a hundred thousand records in any other one touch every page of the relay's indexes again and
+    again (docs/performance.md).
+    """
     connection.execute(
-        "INSERT INTO queue (record, account, since, due) SELECT id, account, ?, ? FROM records WHERE account = ? "
+        "INSERT INTO queue (record, account, since, due) "
+        "SELECT id, account, ?1, ?1 - count(*) OVER () + row_number() OVER (ORDER BY kind, key) "
+        "FROM records WHERE account = ?2 "
         "ON CONFLICT DO UPDATE SET due = min(due, excluded.due), version = version + 1",
-        (now, now, account),
+        (now, account),
     )
 
 
@@ -74,7 +80,7 @@ def letters(connection: Connection, account: int, *, now: int, limit: int) -> li
     """Return what is to be sent by now, the longest waiting first."""
     sql = (
         "SELECT id, version, kind, key, state FROM queue JOIN records ON records.id = queue.record "
-        "WHERE queue.account = ? AND parked = 0 AND (due <= ? OR due > ?) ORDER BY due, id LIMIT ?"
+        "WHERE queue.account = ? AND parked = 0 AND (due <= ? OR due > ?) ORDER BY due, queue.record LIMIT ?"
     )
     rows = connection.execute(sql, (account, now, now + FAR, limit))
     return [Letter(row, version, kind, key, state.encode()) for row, version, kind, key, state in rows]

@@ -10,7 +10,7 @@ from balados_shared.cursor import Cursor
 from balados_shared.kinds import BY_KIND, Value
 from balados_shared.record import Record
 from balados_shared.rules import value_of
-from balados_shared.wire import stored_record
+from balados_shared.storage.rows import read_row
 
 
 class Row(NamedTuple):
@@ -66,7 +66,7 @@ def find(connection: Connection, account: int, kind: str, key: str) -> Record | 
     """Return one record."""
     sql = "SELECT state FROM records WHERE account = ? AND kind = ? AND key = ?"
     row = connection.execute(sql, (account, kind, key)).fetchone()
-    return stored_record(BY_KIND[kind], row[0]) if row else None
+    return read_row(kind, row[0]) if row else None
 
 
 def names(connection: Connection, account: int) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def values(connection: Connection, account: int) -> Iterator[Value]:
     """Yield all values that are there, sorted by kind and key: what a fingerprint is taken of."""
     sql = "SELECT kind, state FROM records WHERE account = ? AND present ORDER BY kind, key"
     for kind, state in connection.execute(sql, (account,)):
-        yield value_of(stored_record(BY_KIND[kind], state))
+        yield value_of(read_row(kind, state))
 
 
 def listing(
@@ -100,7 +100,7 @@ def listing(
     """Return the values of a kind that are there, newest first. `where` is a condition on the stored form."""
     sql = f"SELECT state FROM records {_filter(parent, where)} ORDER BY time DESC, key LIMIT ? OFFSET ?"
     rows = connection.execute(sql, (*_arguments(account, kind, parent), limit, offset))
-    return [value_of(stored_record(kind, state)) for (state,) in rows]
+    return [value_of(read_row(kind.kind, state)) for (state,) in rows]
 
 
 def number_of(
@@ -134,4 +134,4 @@ def newest_play(connection: Connection, account: int, item: str) -> Value | None
         "ORDER BY time DESC LIMIT 1"
     )
     row = connection.execute(sql, (account, item)).fetchone()
-    return value_of(stored_record(BY_KIND["play_status"], row[0])) if row else None
+    return value_of(read_row("play_status", row[0])) if row else None

@@ -41,7 +41,7 @@ class Home:
         return LibraryReader(self.relay.database, LIBRARY)
 
     async def pair(self, daemon: Daemon) -> None:
-        await daemon.device.pair(self.url, await self.relay.accounts.invite("Ada"), dry_run=False)
+        await daemon.device.pair(self.url, await self.relay.accounts.invite("Ada"))
         await until(lambda: daemon.engine.live and in_step(daemon))
         await settle()
 

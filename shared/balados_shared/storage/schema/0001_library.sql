@@ -2,13 +2,12 @@
 -- Times are integer milliseconds since 1970. JSON columns hold the wire form (docs/architecture.md).
 
 -- A library: the records of one account. `revision` numbers arrivals, `tag` hashes all of them in order,
--- `arrived` is the last arrival's stamp, which only grows. Log entries up to `folded` live in the checkpoint.
+-- `arrived` is the last arrival's stamp, which only grows.
 CREATE TABLE libraries (
     account  INTEGER PRIMARY KEY,
     revision INTEGER NOT NULL DEFAULT 0,
     tag      TEXT    NOT NULL DEFAULT '',
-    arrived  INTEGER NOT NULL DEFAULT 0,
-    folded   INTEGER NOT NULL DEFAULT 0
+    arrived  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- A record as it stands: its value, heads and vector in `state`. `time` dates the value, `present` is 0 for what was
