@@ -44,7 +44,7 @@ def test_a_kind_that_nobody_knows_is_our_error() -> None:
         pytest.param(Like(rss_source_feed=FEED, liked_at=EARLY), f"{FEED}/", id="feed like"),
         pytest.param(Like(rss_source_feed=FEED, rss_source_item=ITEM, liked_at=EARLY), f"{FEED}/{ITEM}", id="like"),
         pytest.param(Privacy(privacy="public", updated_at=EARLY), "/", id="privacy of everything"),
-        pytest.param(Preference(name="a/b", value=1, updated_at=EARLY), "/a/b", id="preference for everything"),
+        pytest.param(Preference(name="a/b", value=1, updated_at=EARLY), "/a%2Fb", id="preference for everything"),
         pytest.param(
             Listen(
                 rss_source_feed=FEED,

@@ -128,6 +128,11 @@ class Disk:
         return target
 
 
+def throw_away(copy: Path) -> None:
+    """Delete a copy with all that lies beside it: a long life makes many."""
+    shutil.rmtree(copy.parent)
+
+
 class Program:
     """What daemon and relay have in common: a database that can be copied, killed and put back."""
 
@@ -151,11 +156,14 @@ class Program:
 
     async def lose_power(self) -> None:
         """Die on the spot and start again with what was on the disk."""
-        await self.restore(self.copy())
+        found = self.copy()
+        await self.restore(found)
+        throw_away(found)
 
     async def restore(self, copy: Path) -> None:
         """Go on with an older copy of the files."""
         await self.stop()
+        throw_away(self._file)
         await self.boot(copy)
 
     def copy(self) -> Path:
@@ -209,7 +217,9 @@ class Server(Program):
 
     async def lose_everything(self, *, accounts_too: bool) -> None:
         """Come back empty. Accounts that were lost too are made anew, so devices have to be paired again."""
-        await self.restore(self._empty_with_account(None if accounts_too else self.user_id))
+        fresh = self._empty_with_account(None if accounts_too else self.user_id)
+        await self.restore(fresh)
+        throw_away(fresh)
 
     def _empty_with_account(self, user_id: str | None = None) -> Path:
         file = self._disk.copy(self._empty)

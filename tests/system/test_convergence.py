@@ -31,10 +31,13 @@ from balados_shared.record import Dot, Head, Record
 from balados_shared.rules import value_of
 from balados_shared.storage import reading
 from balados_shared.times import DAY, HOUR, MINUTE, SECOND, Instant
-from support.world import NO_FAULT, Fault, Machine, Trouble, World, small_and_repeatable
+from support.world import NO_FAULT, Fault, Machine, Trouble, World, small_and_repeatable, throw_away
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-LIVES = 150 if NIGHTLY else 25
+LIVES = 150 if NIGHTLY else 20
+MOST_COPIES = 3
+"""Copies of the relay that outlive a chapter."""
+
 CHAPTER = 200
 """Steps after which the laws are checked within a long life."""
 
@@ -132,7 +135,10 @@ class Life:
     def settled(self, records: dict[tuple[str, str], Record]) -> None:
         """Everybody agrees: what is copied from now on holds all that was done until now."""
         self.ledger.settled(records)
-        self.copies = {"relay": self.copies.get("relay", [])}
+        kept = self.copies.get("relay", [])[-MOST_COPIES:]
+        for copy in {*chain.from_iterable(self.copies.values())} - {*kept}:
+            throw_away(copy)
+        self.copies = {"relay": kept}
 
     def machine(self, who: int) -> Machine:
         return self.world.machines[who % len(self.world.machines)]

@@ -36,10 +36,13 @@ def fold(connection: Connection, account: int, *, now: int, limit: int = 500) ->
 
 
 def forget_tags(connection: Connection, account: int, *, now: int) -> int:
-    """Forget the tags of arrivals older than two years, but never the last one; a device from then starts over."""
+    """Forget the tags of arrivals older than two years; a device from then starts over.
+
+    Those that made a record what it is stay: a page that ends at one needs its tag for a cursor.
+    """
     sql = (
-        "DELETE FROM tags WHERE account = ? AND arrived < ? "
-        "AND revision < (SELECT revision FROM libraries WHERE libraries.account = tags.account)"
+        "DELETE FROM tags WHERE account = ? AND arrived < ? AND NOT EXISTS (SELECT 1 FROM records "
+        "WHERE records.account = tags.account AND records.revision = tags.revision)"
     )
     return connection.execute(sql, (account, now - TAGS_KEPT)).rowcount
 

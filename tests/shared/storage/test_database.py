@@ -281,7 +281,7 @@ async def test_the_writer_is_durable_and_the_only_one_that_checkpoints(database:
         "busy_timeout": BUSY_TIMEOUT_MS,
         "journal_size_limit": JOURNAL_SIZE_LIMIT_BYTES,
         "mmap_size": 0,
-        "wal_autocheckpoint": 1000,
+        "wal_autocheckpoint": 4000,
         "query_only": 0,
     }
     assert {name: await database.write(pragma(name)) for name in expected} == expected
