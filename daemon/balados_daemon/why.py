@@ -25,6 +25,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     reason: str
     reports: int
     changes: dict[str, tuple[Any, Any]]
+    lost: dict[str, Any]
+    """What the change said and what does not stand after it, by field."""
 
 
 _DATES = frozenset({"updated_at"})
@@ -51,4 +53,9 @@ def _cause(event: Event, local: bool, names: dict[str, str]) -> Cause:
         reason=REASONS.get(event.rule, ""),
         reports=event.reports,
         changes={name: change for name, change in changed.items() if name not in _DATES},
+        lost={
+            name: said
+            for name, (_, said) in differences(event.after, event.said or event.after).items()
+            if name not in _DATES
+        },
     )

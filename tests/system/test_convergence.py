@@ -473,7 +473,7 @@ class Pair(Step):
 
 @dataclass(frozen=True)
 class Tidy(Step):
-    """Weeks pass, and a program folds its log."""
+    """Weeks or years pass, and a program folds its log."""
 
     who: int | None
     days: int
@@ -524,7 +524,7 @@ WEIGHTS: list[tuple[int, Callable[[Random, int], Step]]] = [
     (2, lambda random, who: RestoreRelay(random.randrange(5))),
     (1, lambda random, who: EmptyRelay(random.random() < 0.5)),
     (2, lambda random, who: Pair(who)),
-    (1, lambda random, who: Tidy(random.choice([None, who]), random.choice([0, 50, 50, 100]))),
+    (1, lambda random, who: Tidy(random.choice([None, who]), random.choice([0, 50, 50, 1_000]))),
 ]
 
 

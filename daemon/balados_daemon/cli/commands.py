@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import Any
 
 from balados_daemon.cli.client import Client, Failed
@@ -240,7 +241,7 @@ def _show_why(answer: dict[str, Any]) -> None:
             str(cause["event"]) if cause["event"] is not None else "relay",
             show.moment(cause["at"]),
             cause["device_name"],
-            ", ".join(_change(name, *change) for name, change in cause["changes"].items()) or "no difference",
+            ", ".join(_what(cause)) or "no difference",
             cause["reason"] or cause["outcome"],
         ]
         for cause in answer["causes"]
@@ -250,13 +251,21 @@ def _show_why(answer: dict[str, Any]) -> None:
         show.line("The relay was not asked; changes that lost there are missing.", "dim")
 
 
+def _what(cause: dict[str, Any]) -> Iterator[str]:
+    """Say what a change did, and what of it fell."""
+    for name, change in cause["changes"].items():
+        yield _change(name, *change)
+    for name, said in cause["lost"].items():
+        yield f"{name} {_shown(name, said)} fell"
+
+
 def _change(name: str, before: Any, after: Any) -> str:
+    return f"{name} {_shown(name, before)} → {_shown(name, after)}"
+
+
+def _shown(name: str, value: Any) -> str:
     if name in ("position", "furthest", "duration"):
-        return f"{name} {show.clock(before)} → {show.clock(after)}"
-    return f"{name} {_plain(before)} → {_plain(after)}"
-
-
-def _plain(value: Any) -> str:
+        return show.clock(value)
     return {None: "–", True: "yes", False: "no"}.get(value, str(value))
 
 

@@ -14,6 +14,7 @@ from balados_shared.kinds import BY_KIND
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of the log. `before` and `after` are values in wire form without the fields that name the record.
 
+    `said` is what the change itself wanted, where something else stands after it: the loser can be brought back.
     `reports` is the number of position reports that one uninterrupted stretch of playing consists of, else 0.
     """
 
@@ -30,11 +31,12 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reports: int = 0
     before: dict[str, Any] | None
     after: dict[str, Any]
+    said: dict[str, Any] | None = None
 
 
 _SELECT = (
     "SELECT seq, kind, key, events.revision, device, number, events.time, events.arrived, outcome, rule, reports, "
-    "before, coalesce(after, incoming) FROM events JOIN records ON records.id = record "
+    "before, after, incoming FROM events JOIN records ON records.id = record "
 )
 _CARRIER = ("device", "number", "vector", "heads")
 
@@ -58,12 +60,13 @@ def find(connection: Connection, account: int, event: int) -> Event | None:
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    *plain, before, after = row
+    *plain, before, after, incoming = row
     fields = dict(zip(Event.__struct_fields__, plain, strict=False))
     identity = BY_KIND[fields["kind"]].identity
-    return Event(
-        **fields, before=_value_alone(before, identity) if before else None, after=_value_alone(after, identity)
-    )
+    said = _value_alone(incoming, identity)
+    stands = _value_alone(after, identity) if after else said
+    was = _value_alone(before, identity) if before else None
+    return Event(**fields, before=was, after=stands, said=said if after else None)
 
 
 def _value_alone(state: str, identity: Sequence[str]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from sqlite3 import Connection
 
 import pytest
 
-from balados_shared.edit import progress, subscribe, unsubscribe
+from balados_shared.edit import edit, progress, subscribe, unsubscribe
 from balados_shared.events import STRETCH_GAP
+from balados_shared.record import Dot
 from balados_shared.storage import log
 from balados_shared.storage.library import Library
 from balados_shared.storage.log import Event
@@ -91,3 +92,15 @@ def test_the_newest_lines_come_first_page_by_page(connection: Connection) -> Non
     older = log.latest(connection, ACCOUNT, before=newest[-1].event, limit=9)
     assert [*newest, *older] == plays(connection)[::-1]
     assert len(newest) == 2
+
+
+def test_what_lost_is_in_the_log_with_what_it_said(connection: Connection) -> None:
+    report(connection, 0, 1_800.0)
+    apart = edit(None, progress(FEED, ITEM, position=600.0), Dot("B", 7), NOON + 10 * SECOND)
+    assert apart is not None
+    with Library(connection, ACCOUNT) as library:
+        library.join(apart, now=NOON + 20 * SECOND)
+    _, lost = plays(connection)
+    assert (lost.device, lost.outcome, lost.rule) == ("B", "merged", "farthest_within_5_minutes")
+    assert lost.said is not None
+    assert (lost.said["position"], lost.after["position"]) == (600.0, 1_800.0)
