@@ -211,11 +211,12 @@ async def test_what_is_held_and_subscribed_to_again_elsewhere_is_held_no_more(da
     assert "Back" in [subscription.title for subscription in daemon.library.subscriptions()]
 
 
-async def test_letting_go_removes_them(daemon: Daemon) -> None:
+async def test_letting_go_removes_them_and_queues_that(daemon: Daemon) -> None:
     await follow(daemon, 20)
     await daemon.library.receive(answer(*removals(range(11))))
     assert await daemon.library.let_go() == 11
     assert (followed(daemon), daemon.library.held()) == (9, [])
+    assert len(daemon.library.waiting()) == 11, "a relay that lost them meanwhile gets them from here"
 
 
 async def test_keeping_is_a_new_edit_that_knows_the_removal(daemon: Daemon, clock: Clock) -> None:
