@@ -19,7 +19,6 @@ from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.http.access import Pace
 from balados_shared.storage import queue
 from balados_shared.storage.database import Database
-from balados_shared.storage.errors import DatabaseClosed
 from balados_shared.storage.library import Library, Saved
 
 MOST = 256
@@ -81,18 +80,15 @@ class Editor:
     async def _write_batch(self, batch: Sequence[tuple[Wish, "asyncio.Future[Outcome]"]]) -> None:
         wishes = [wish for wish, _ in batch]
         work = partial(make_all, account=self._account, wishes=wishes, device=self._device(), times=self._times())
-        try:
-            outcomes: Sequence[Outcome] = await self._database.write(work)
-        except BaladosError as error:
-            outcomes = [error] * len(batch)
-        except BaseException as bug:
-            for _, done in batch:
-                if not done.done():
-                    done.set_exception(DatabaseClosed() if isinstance(bug, asyncio.CancelledError) else bug)
-            raise
-        for (_, done), outcome in zip(batch, outcomes, strict=True):
-            if not done.done():
-                done.set_result(outcome)
+        # Whatever goes wrong is told to those who wait for it; the next batch has nothing to do with it.
+        (outcomes,) = await asyncio.gather(self._database.write(work), return_exceptions=True)
+        for place, (_, done) in enumerate(batch):
+            if done.done():
+                continue
+            if isinstance(outcomes, BaseException):
+                done.set_exception(outcomes)
+            else:
+                done.set_result(outcomes[place])
 
 
 def make_all(

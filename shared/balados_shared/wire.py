@@ -178,13 +178,14 @@ def decode_request(body: bytes | Raw) -> SyncRequest:
     """Read a request; one bad record becomes a verdict and the rest goes on. Raises InvalidInput for a bad frame."""
     fields = _object(body)
     frame = _frame(fields, _RequestFrame)
+    lists = list(_lists(fields))
+    if sum(len(rows) for _, rows in lists) > MAX_PUSH:
+        raise InvalidInput(f"a request may hold at most {MAX_PUSH} records")
     records: list[Record] = []
     refused: list[Verdict] = []
-    for plural, rows in _lists(fields):
+    for plural, rows in lists:
         for index, row in enumerate(rows):
             _read_row(plural, index, row, records, refused)
-    if len(records) + len(refused) > MAX_PUSH:
-        raise InvalidInput(f"a request may hold at most {MAX_PUSH} records")
     return SyncRequest(**msgspec.structs.asdict(frame), records=records, refused=refused)
 
 

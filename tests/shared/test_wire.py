@@ -321,3 +321,9 @@ def test_a_listen_keeps_its_documented_names() -> None:
     fields = STATUS | {"device_id": "A", "started_at": "2026-01-01T12:00:00Z", "ended_at": "2026-01-01T12:00:09Z"}
     record = decode_record(Listen, fields | {"from": 1, "to": 9, "speed": 1})
     assert {"from": 1.0, "to": 9.0}.items() <= json.loads(encode_record(record)).items()
+
+
+def test_too_many_records_are_refused_before_any_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balados_shared.wire._read_row", lambda *_: pytest.fail("a record was read"))
+    with pytest.raises(InvalidInput, match="at most 1000"):
+        decode_request(request(play_statuses=[7] * 1_001))

@@ -5,7 +5,7 @@ It decides nothing itself: when is the schedule's business, what is the round's,
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from balados_daemon.library_service import LibraryService
@@ -69,8 +69,8 @@ class Engine:
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._run_rounds())
-            tasks.create_task(self._keep_live())
+            tasks.create_task(_whatever_the_disk_does(self._run_rounds))
+            tasks.create_task(_whatever_the_disk_does(self._keep_live))
 
     async def sync_now(self) -> Received:
         """Run one round now, with everything that waits. Raises SyncTrouble."""
@@ -137,8 +137,7 @@ class Engine:
         retry_after = trouble.retry_after if isinstance(trouble, RelayUnavailable) else 0
         now = self._clock()
         self._schedule = plan.failed(self._schedule, now, jitter=self._jitter(), retry_after=retry_after)
-        # A disk that takes no records takes no notes either; doctor names it.
-        if self.membership.relay is not None and not isinstance(trouble, StorageError):
+        with contextlib.suppress(StorageError):  # a disk that takes no records may take no notes either
             await self.membership.note_trouble(str(trouble), refused=isinstance(trouble, RelayRefused))
 
     async def _keep_live(self) -> None:
@@ -192,6 +191,14 @@ class Engine:
             await self.membership.heed(await self._service.receive(answer))
         else:
             self._ask()
+
+
+async def _whatever_the_disk_does(loop: Callable[[], Awaitable[None]]) -> None:
+    """Run an endless loop again after a storage error: the daemon serves on what it can, and doctor names it."""
+    while True:
+        with contextlib.suppress(StorageError):
+            await loop()
+        await asyncio.sleep(LONGEST_PAUSE / SECOND)
 
 
 async def _wait(event: asyncio.Event, milliseconds: float | None) -> None:

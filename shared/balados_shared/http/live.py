@@ -29,6 +29,8 @@ from balados_shared.wire import decode_json, encode_answer, encode_json
 
 AUTH_SECONDS = 10
 AUTH_TRIES = 3
+AUTH_LENGTH = 20_000
+"""Characters of a message from somebody who has shown nothing yet."""
 PAGE = 500
 
 UNAUTHORIZED, REPLACED = 4401, 4409
@@ -111,7 +113,7 @@ class LiveConnection:
 
     async def _try_to_authenticate(self) -> Guest | None:
         try:
-            message, _ = await self._receive()
+            message, _ = await self._receive(at_most=AUTH_LENGTH)
             _check_auth(message)
             guest = await self._admit(message)
         except LiveProblem as problem:
@@ -205,14 +207,19 @@ class LiveConnection:
                 await self._send_text(encode_answer(frame | {"synced_at": Instant(guest.now())}, page.rows))
             self._cursor, more = page.cursor, page.more
 
-    async def _receive(self) -> tuple[Message, str]:
-        """Return the next message, read and as it came, or raise the documented complaint about it."""
+    async def _receive(self, at_most: int | None = None) -> tuple[Message, str]:
+        """Return the next message, read and as it came, or raise the documented complaint about it.
+
+        One longer than `at_most` characters is not even read.
+        """
         frame = await self._socket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(detail="gone", code=frame.get("code") or 1000)
         text = frame.get("text")
         if not isinstance(text, str):
             raise LiveProblem("INVALID_FORMAT", "Only text frames are understood")
+        if at_most is not None and len(text) > at_most:
+            raise LiveProblem("INVALID_FORMAT", "Authenticate first; that message is too long")
         try:
             message = decode_json(text)
         except InvalidInput:
