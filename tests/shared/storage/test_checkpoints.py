@@ -1,11 +1,8 @@
 """Checkpoints (DESIGN.md section 5, "Retention"): records = checkpoint + log, at any moment."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,17 +12,10 @@ from balados_shared.storage import log, reading
 from balados_shared.storage.checkpoints import KEPT, fold, wrong_records
 from balados_shared.storage.library import Library
 from balados_shared.times import DAY
-from support.libraries import open_library, temporary_library
+from support.libraries import temporary_library
 from support.strategies import DEVICES, FEED, ITEM, NOON, OTHER_FEED, positions, records
 
 ACCOUNT = 1
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    connection = open_library(tmp_path / "library.db")
-    yield connection
-    connection.close()
 
 
 def wrong(connection: Connection, account: int = ACCOUNT) -> list[tuple[str, str]]:

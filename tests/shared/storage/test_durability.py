@@ -7,12 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.schemas import NOTES, TemporarySchema, temporary_schema
+from support.strace import completed
 from support.tools import require_tool, unavailable
 
 CHILD = """
@@ -91,19 +91,6 @@ def trace(command: list[str], directory: Path) -> list[str]:
         check=True,
     )
     return list(completed(file.read_text(errors="replace").splitlines()))
-
-
-def completed(lines: list[str]) -> Iterator[str]:
-    """Join the halves of calls that another thread interrupted, at the place of the second half."""
-    unfinished: dict[str, str] = {}
-    for line in lines:
-        process, _, call = line.partition(" ")
-        if call.rstrip().endswith("<unfinished ...>"):
-            unfinished[process] = call.strip().removesuffix("<unfinished ...>")
-        elif resumed := re.match(r"\s*<\.\.\. \w+ resumed>", call):
-            yield unfinished.pop(process) + call[resumed.end() :]
-        else:
-            yield call.strip()
 
 
 def unproven(calls: list[str], writers: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The library (DESIGN.md sections 3 to 5) over a real file: one change, one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -23,17 +23,10 @@ from balados_shared.storage.migrate import Schema
 from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import DAY, Instant
 from balados_shared.wire import MAX_NUMBER, encode_record
-from support.libraries import open_library, temporary_library
+from support.libraries import temporary_library
 from support.strategies import DEVICES, FEED, ITEM, NOON, OTHER_FEED, History, histories, values
 
 ACCOUNT = 1
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    connection = open_library(tmp_path / "library.db")
-    yield connection
-    connection.close()
 
 
 def edited(connection: Connection, *wishes: Edit, device: str = "A", now: int = NOON, account: int = ACCOUNT) -> None:

@@ -1,7 +1,5 @@
 """The log (DESIGN.md sections 4 and 6): one line for a stretch of playing, before and after, newest first."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
@@ -12,18 +10,10 @@ from balados_shared.record import Dot
 from balados_shared.storage import log
 from balados_shared.storage.library import Library
 from balados_shared.storage.log import Event
-from support.libraries import open_library
 from support.strategies import FEED, ITEM, NOON
 
 ACCOUNT = 1
 SECOND = 1_000
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    connection = open_library(tmp_path / "library.db")
-    yield connection
-    connection.close()
 
 
 def report(connection: Connection, at: int, position: float, device: str = "A") -> None:

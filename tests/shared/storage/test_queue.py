@@ -1,7 +1,5 @@
 """The queue (DESIGN.md section 4): nothing is dropped, and only the version that was sent is acknowledged."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
@@ -11,17 +9,9 @@ from balados_shared.storage import queue, reading
 from balados_shared.storage.library import Library
 from balados_shared.storage.queue import FAR, Letter, Summary
 from balados_shared.times import DAY
-from support.libraries import open_library
 from support.strategies import FEED, NOON, OTHER_FEED
 
 ACCOUNT = 1
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    connection = open_library(tmp_path / "library.db")
-    yield connection
-    connection.close()
 
 
 def queued(

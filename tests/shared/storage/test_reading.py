@@ -1,6 +1,5 @@
 """Questions to a library: pages that never skip or repeat, tags that tell histories apart, views with real columns."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -19,13 +18,6 @@ from support.strategies import FEED, ITEM, NOON, OTHER_FEED, OTHER_ITEM
 
 ACCOUNT = 1
 FEEDS = [FeedId.of(f"https://example.com/{name}") for name in "abcdef"]
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    connection = open_library(tmp_path / "library.db")
-    yield connection
-    connection.close()
 
 
 def edited(connection: Connection, *wishes: Edit, now: int = NOON, account: int = ACCOUNT) -> None:
