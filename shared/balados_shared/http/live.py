@@ -29,8 +29,8 @@ from balados_shared.wire import decode_json, encode_answer, encode_json
 
 AUTH_SECONDS = 10
 AUTH_TRIES = 3
-AUTH_LENGTH = 20_000
-"""Characters of a message from somebody who has shown nothing yet."""
+AUTH_LENGTH = 65_536
+"""Characters of a message from somebody who has shown nothing yet: the documented frame (protocol sheet, section 6)."""
 PAGE = 500
 
 UNAUTHORIZED, REPLACED = 4401, 4409
