@@ -19,12 +19,12 @@ FORBIDDEN = {
     "The core is pure": ("shared/balados_shared/record.py", "time"),
     "The daemon's decisions are pure": ("daemon/balados_daemon/sync/schedule.py", "random"),
     "Storage remembers and does not judge": ("shared/balados_shared/storage/counts.py", "balados_shared.http.hub"),
-    "Routes touch no SQL": ("relay/balados_relay/api/routes.py", "balados_relay.storage.accounts"),
+    "Routes touch no SQL": ("relay/balados_relay/api/sync.py", "balados_relay.storage.accounts"),
     "Only the feed parser knows feedparser": ("daemon/balados_daemon/feeds/mend.py", "feedparser"),
     "Only tokens knows cryptography": ("relay/balados_relay/accounts/codes.py", "cryptography"),
     "The network is entered by few doors": ("daemon/balados_daemon/episodes.py", "balados_shared.web"),
     "The daemon's rooms point down": ("daemon/balados_daemon/library_service.py", "balados_daemon.sync.engine"),
-    "The relay's rooms point down": ("relay/balados_relay/accounts/codes.py", "balados_relay.api.routes"),
+    "The relay's rooms point down": ("relay/balados_relay/accounts/codes.py", "balados_relay.api.sync"),
     "The command lines ask the programs": ("daemon/balados_daemon/cli/commands.py", "balados_daemon.library_service"),
 }
 """For each rule a file and what it must not import."""

@@ -13,8 +13,8 @@ from litestar.di import Provide
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
 from balados_relay.api import admin as admin_api
+from balados_relay.api import callers, pairing, sync
 from balados_relay.api import live as live_api
-from balados_relay.api import routes
 from balados_relay.api.live import Connections, LiveRoom
 from balados_relay.maintenance import keep_tidy
 from balados_relay.settings import Settings
@@ -94,7 +94,7 @@ def create_app(relay: Relay) -> App:
     """Return the relay's ASGI app."""
     api = Router(
         "/api/v1",
-        route_handlers=[health.show_health, routes.signed, routes.pairing, live_api.live, admin_api.router],
+        route_handlers=[health.show_health, sync.router, pairing.router, live_api.live, admin_api.router],
     )
     app = Litestar(
         route_handlers=[api],
@@ -103,7 +103,7 @@ def create_app(relay: Relay) -> App:
             "arrivals": Provide(lambda: relay.arrivals, sync_to_thread=False),
             "database": Provide(lambda: relay.database, sync_to_thread=False),
             "room": Provide(lambda: relay.room, sync_to_thread=False),
-            "caller": Provide(routes.caller_of),
+            "caller": Provide(callers.caller_of),
             "admin": Provide(lambda: relay.admin, sync_to_thread=False),
         },
         state=State({"accounts": relay.accounts, "admin": relay.admin}),

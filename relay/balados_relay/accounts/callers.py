@@ -5,6 +5,7 @@ sheet section 2.3). Whether a key may speak is read from the database at each re
 next one on.
 """
 
+import hashlib
 from collections.abc import Callable
 from sqlite3 import Connection
 
@@ -25,16 +26,25 @@ NOTED_EVERY = HOUR
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who sent a request. `expires` and `lifetime` are its token's, in milliseconds."""
+    """Who sent a request, and what they may do. `expires` and `lifetime` are the token's, in milliseconds."""
 
     account: int
     user_id: str
     app_id: str
     device_id: str
     device_name: str
+    scopes: tuple[str, ...]
     token_id: str | None
     expires: int
     lifetime: int
+
+    @property
+    def author(self) -> str:
+        """Return the device id under which the relay numbers what this caller changes without numbers.
+
+        It is made of the app's and the caller's own, so that it can never be the id of a device that numbers itself.
+        """
+        return "client-" + hashlib.sha256(f"{self.app_id}\0{self.device_id}".encode()).hexdigest()[:16]
 
 
 class Callers:
@@ -105,6 +115,7 @@ def _caller(grant: Grant, claims: Claims) -> Caller:
         app_id=grant.app_id,
         device_id=claims.device_id or grant.app_id,
         device_name=claims.device_name or grant.device_name,
+        scopes=tuple(grant.scopes.split()),
         token_id=claims.token_id,
         expires=claims.expires * SECOND,
         lifetime=claims.lifetime,

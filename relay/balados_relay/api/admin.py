@@ -11,7 +11,7 @@ from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
 
 from balados_relay.admin import AccountRow, Admin, GrantRow
-from balados_relay.api.routes import bearer_token
+from balados_relay.api.callers import bearer_token
 from balados_shared import problems
 from balados_shared.http.documented import reads, writes
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.service import Accounts
-from balados_relay.api.routes import sender
+from balados_relay.api.sync import sender
 from balados_relay.sync.arrivals import Arrivals
 from balados_shared.edit import Edit
 from balados_shared.errors import Refused

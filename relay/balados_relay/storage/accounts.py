@@ -20,7 +20,10 @@ class Account(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """A public key that may speak for an account under an app id."""
+    """An app id under which a public key, or its bearer tokens alone (key ''), may speak for an account.
+
+    `scopes` is one text with spaces between them.
+    """
 
     account: int
     app_id: str
@@ -29,6 +32,10 @@ class Grant(Struct, frozen=True):
     created: int
     last_used: int | None = None
     revoked_at: int | None = None
+    name: str = ""
+    url: str | None = None
+    image: str | None = None
+    scopes: str = "user.sync"
 
 
 class Counter(Struct, frozen=True):

@@ -16,6 +16,8 @@ from balados_shared.ids import EpisodeId, FeedId
 
 MAX_PAGE = 500
 
+READ, WRITE = "user.likes.read", "user.likes.write"
+
 
 class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
     """What to like: a feed, or one of its episodes."""
@@ -25,7 +27,7 @@ class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
     feed_url: str | None = None
 
 
-@get("/", summary="List what is liked", responses=reads())
+@get("/", scope=READ, summary="List what is liked", responses=reads())
 async def list_likes(
     library: CallersLibrary, limit: FromQuery[int] = MAX_PAGE, offset: FromQuery[int] = 0
 ) -> dict[str, Any]:
@@ -34,7 +36,7 @@ async def list_likes(
     return {"likes": [like_shape(like) for like in found[: page.limit]], "has_more": len(found) > page.limit}
 
 
-@post("/", status_code=200, summary="Like a feed or an episode", responses=writes())
+@post("/", status_code=200, scope=WRITE, summary="Like a feed or an episode", responses=writes())
 async def add_like(data: JSONBody[LikeBody], library: CallersLibrary) -> dict[str, str]:
     text = data.rss_source_feed or data.feed_url
     if not text:
@@ -44,13 +46,19 @@ async def add_like(data: JSONBody[LikeBody], library: CallersLibrary) -> dict[st
     return SUCCESS
 
 
-@delete("/{feed:str}", status_code=200, summary="Like a feed no more", responses=writes(404))
+@delete("/{feed:str}", status_code=200, scope=WRITE, summary="Like a feed no more", responses=writes(404))
 async def remove_feed_like(feed: FromPath[FeedText], library: CallersLibrary) -> dict[str, str]:
     await library.change(unlike(FeedId.read(feed)))
     return SUCCESS
 
 
-@delete("/{feed:str}/{item:str}", status_code=200, summary="Like an episode no more", responses=writes(404))
+@delete(
+    "/{feed:str}/{item:str}",
+    status_code=200,
+    scope=WRITE,
+    summary="Like an episode no more",
+    responses=writes(404),
+)
 async def remove_episode_like(
     feed: FromPath[FeedText], item: FromPath[ItemText], library: CallersLibrary
 ) -> dict[str, str]:

@@ -18,6 +18,8 @@ MAX_PAGE = 100
 
 PlayerState = Literal["playing", "paused", "seeked", "ended"]
 
+READ, WRITE = "user.plays.read", "user.plays.write"
+
 
 class PlayBody(Struct, rename={"episode_id": "episodeId", "feed_url": "feedUrl"}):
     """A position report: documented (`rss_source_…`, `played`) or as balados.app's queue sends it.
@@ -47,7 +49,7 @@ class PositionBody(Struct):
     state: PlayerState = "paused"
 
 
-@get("/", summary="List play statuses, the newest first", responses=reads())
+@get("/", scope=READ, summary="List play statuses, the newest first", responses=reads())
 async def list_play_statuses(
     library: CallersLibrary,
     played: FromQuery[str | None] = None,
@@ -66,7 +68,7 @@ async def list_play_statuses(
     return {"play_statuses": [play_shape(status) for status in statuses], "pagination": pagination}
 
 
-@get("/{feed:str}/{item:str}", summary="Show where one episode stands", responses=reads(404))
+@get("/{feed:str}/{item:str}", scope=READ, summary="Show where one episode stands", responses=reads(404))
 async def show_play_status(
     feed: FromPath[FeedText], item: FromPath[ItemText], library: CallersLibrary
 ) -> dict[str, Any]:
@@ -77,7 +79,7 @@ async def show_play_status(
     return play_shape(status)
 
 
-@post("/", status_code=200, summary="Report a position", responses=writes())
+@post("/", status_code=200, scope=WRITE, summary="Report a position", responses=writes())
 async def record_play(data: JSONBody[PlayBody], library: CallersLibrary) -> dict[str, str]:
     feed_text, item_text = data.rss_source_feed or data.feed_url, data.rss_source_item or data.episode_id
     if not feed_text or not item_text or data.position is None:
@@ -91,7 +93,7 @@ async def record_play(data: JSONBody[PlayBody], library: CallersLibrary) -> dict
     return SUCCESS
 
 
-@put("/{item:str}/position", summary="Set the position of an episode", responses=writes(404))
+@put("/{item:str}/position", scope=WRITE, summary="Set the position of an episode", responses=writes(404))
 async def set_position(
     item: FromPath[ItemText],
     data: JSONBody[PositionBody],

@@ -13,6 +13,8 @@ from balados_shared.http.documented import FeedText, reads, writes
 from balados_shared.http.shapes import SUCCESS, subscription_shape
 from balados_shared.ids import FeedId
 
+READ, WRITE = "user.subscriptions.read", "user.subscriptions.write"
+
 
 class SubscribeBody(Struct, rename={"feed_url": "feedUrl"}):
     """A wish to subscribe: documented (`rss_source_feed`) or as balados.app's queue sends it (`feedUrl`)."""
@@ -24,12 +26,12 @@ class SubscribeBody(Struct, rename={"feed_url": "feedUrl"}):
     image: str | None = None
 
 
-@get("/", summary="List what is subscribed to", responses=reads())
+@get("/", scope=READ, summary="List what is subscribed to", responses=reads())
 async def list_subscriptions(library: CallersLibrary) -> dict[str, Any]:
     return {"subscriptions": [subscription_shape(subscription) for subscription in library.subscriptions()]}
 
 
-@post("/", status_code=200, summary="Subscribe to a feed", responses=writes())
+@post("/", status_code=200, scope=WRITE, summary="Subscribe to a feed", responses=writes())
 async def add_subscription(data: JSONBody[SubscribeBody], library: CallersLibrary) -> dict[str, str]:
     feed = data.rss_source_feed or data.feed_url
     if not feed:
@@ -38,7 +40,7 @@ async def add_subscription(data: JSONBody[SubscribeBody], library: CallersLibrar
     return SUCCESS
 
 
-@delete("/{feed:str}", status_code=200, summary="Unsubscribe from a feed", responses=writes(404))
+@delete("/{feed:str}", status_code=200, scope=WRITE, summary="Unsubscribe from a feed", responses=writes(404))
 async def remove_subscription(feed: FromPath[FeedText], library: CallersLibrary) -> dict[str, str]:
     await library.change(unsubscribe(FeedId.read(feed)))
     return SUCCESS

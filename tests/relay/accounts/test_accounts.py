@@ -120,6 +120,7 @@ async def test_a_code_pairs_a_device_with_a_new_account(accounts: Accounts, cloc
         app_id=paired.app_id,
         device_id="d7k2",
         device_name="Phone",
+        scopes=("user.sync",),
         token_id="t1",
         expires=clock.now + MINUTE,
         lifetime=MINUTE,

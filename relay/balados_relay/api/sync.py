@@ -1,0 +1,80 @@
+"""`/api/v1/sync`, and what a device asks beside it: the log of one record, and the account's other devices."""
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from msgspec import Struct
+
+from balados_relay.accounts.callers import Caller
+from balados_relay.accounts.service import Accounts
+from balados_relay.api.callers import only_callers
+from balados_relay.sync.arrivals import Arrivals, Sender
+from balados_shared.http.documented import SyncResult, TakesSyncMessage, answers, reads, writes
+from balados_shared.storage.database import Database
+from balados_shared.storage.log import Event
+from balados_shared.storage.reader import LibraryReader
+from balados_shared.times import Instant
+from balados_shared.wire import decode_request
+
+
+class DeviceRow(Struct):
+    """A device of the account, as the others may know it."""
+
+    device_id: str
+    name: str
+    last_seen: str
+
+
+@post(
+    "/sync",
+    status_code=200,
+    scope="user.sync",
+    summary="Exchange changes",
+    media_type=MediaType.JSON,
+    responses=answers(SyncResult, "What the device lacks", writes(409, 429)),
+    operation_class=TakesSyncMessage,
+)
+async def sync(
+    request: Request[Any, Any, Any],
+    caller: NamedDependency[Caller],
+    arrivals: NamedDependency[Arrivals],
+    accounts: NamedDependency[Accounts],
+) -> Response[bytes]:
+    """Take what a device sends and answer what it lacks (docs/sync.md)."""
+    message = decode_request(await request.body())
+    accounts.claim_once(caller)
+    answer = await arrivals.exchange(sender(caller), message)
+    return Response(answer.body, media_type=MediaType.JSON)
+
+
+@get("/events", scope="user.sync", summary="Read the log of one record (kind/key)", responses=reads())
+async def list_events(
+    record: FromQuery[str], caller: NamedDependency[Caller], database: NamedDependency[Database]
+) -> dict[str, list[Event]]:
+    kind, _, key = record.partition("/")
+    return {"events": LibraryReader(database, caller.account).events_of(kind, key)}
+
+
+@get("/devices", scope="user.sync", summary="List the account's devices", responses=reads())
+async def list_devices(
+    caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
+) -> dict[str, list[DeviceRow]]:
+    known = accounts.seen(caller.account)
+    rows = [DeviceRow(device.device_id, device.name, Instant(device.last_seen).write()) for device in known]
+    return {"devices": rows}
+
+
+def sender(caller: Caller) -> Sender:
+    """Return whose device a caller is."""
+    return Sender(caller.account, caller.app_id, caller.device_name)
+
+
+router = Router(
+    "/",
+    route_handlers=[sync, list_events, list_devices],
+    guards=[only_callers],
+    security=[{"device": []}],
+    tags=["Sync"],
+)

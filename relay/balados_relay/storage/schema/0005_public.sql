@@ -1,0 +1,10 @@
+-- What the relay shows to everybody, where its owner turned that on. Everything else is read from the libraries.
+
+-- An episode that somebody shared.
+CREATE TABLE shares (
+    account INTEGER NOT NULL REFERENCES accounts (id),
+    feed    TEXT    NOT NULL,
+    item    TEXT    NOT NULL,
+    shared  INTEGER NOT NULL,
+    PRIMARY KEY (account, feed, item)
+) STRICT, WITHOUT ROWID;
