@@ -13,12 +13,14 @@ from litestar.di import Provide
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
 from balados_relay.api import admin as admin_api
-from balados_relay.api import callers, pairing, sync
+from balados_relay.api import callers, library, pairing, sync
 from balados_relay.api import live as live_api
 from balados_relay.api.live import Connections, LiveRoom
 from balados_relay.maintenance import keep_tidy
 from balados_relay.settings import Settings
 from balados_relay.sync.arrivals import Arrivals
+from balados_relay.sync.clients import Libraries
+from balados_relay.sync.stock import StockSync
 from balados_shared.http import health
 from balados_shared.http.asgi import App
 from balados_shared.http.documented import openapi
@@ -62,6 +64,8 @@ class Relay:
         self.hub = Hub()
         self.accounts = Accounts(database, clock, secrets.token_bytes)
         self.arrivals = Arrivals(database, clock, self.hub.announce)
+        self.stock = StockSync(database, clock, self.hub.announce)
+        self.libraries = Libraries(database, now=clock, announce=self.hub.announce, claim=self.accounts.claim_once)
         self.admin = Admin(database, self.accounts, token)
         self.connections = Connections()
         self.accounts.on_revoked.append(self.connections.cut_off)
@@ -94,13 +98,22 @@ def create_app(relay: Relay) -> App:
     """Return the relay's ASGI app."""
     api = Router(
         "/api/v1",
-        route_handlers=[health.show_health, sync.router, pairing.router, live_api.live, admin_api.router],
+        route_handlers=[
+            health.show_health,
+            sync.router,
+            library.router,
+            pairing.router,
+            live_api.live,
+            admin_api.router,
+        ],
     )
     app = Litestar(
         route_handlers=[api],
         dependencies={
             "accounts": Provide(lambda: relay.accounts, sync_to_thread=False),
             "arrivals": Provide(lambda: relay.arrivals, sync_to_thread=False),
+            "stock": Provide(lambda: relay.stock, sync_to_thread=False),
+            "libraries": Provide(lambda: relay.libraries, sync_to_thread=False),
             "database": Provide(lambda: relay.database, sync_to_thread=False),
             "room": Provide(lambda: relay.room, sync_to_thread=False),
             "caller": Provide(callers.caller_of),

@@ -174,9 +174,14 @@ def encode_request(frame: Mapping[str, Any], rows: Iterable[tuple[str, bytes]]) 
     return _encoder.encode({**frame, **_by_plural((plural, Raw(state)) for plural, state in rows)})
 
 
-def decode_request(body: bytes | Raw) -> SyncRequest:
+def decode_fields(body: bytes | Raw) -> dict[str, Raw]:
+    """Read the members of a message without their contents. Raises InvalidInput."""
+    return _object(body)
+
+
+def decode_request(body: bytes | Raw | Mapping[str, Raw]) -> SyncRequest:
     """Read a request; one bad record becomes a verdict and the rest goes on. Raises InvalidInput for a bad frame."""
-    fields = _object(body)
+    fields = body if isinstance(body, Mapping) else _object(body)
     frame = _frame(fields, _RequestFrame)
     lists = list(_lists(fields))
     if sum(len(rows) for _, rows in lists) > MAX_PUSH:

@@ -11,12 +11,17 @@ from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.service import Accounts
 from balados_relay.api.callers import only_callers
 from balados_relay.sync.arrivals import Arrivals, Sender
+from balados_relay.sync.stock import StockSync
+from balados_shared import problems
 from balados_shared.http.documented import SyncResult, TakesSyncMessage, answers, reads, writes
 from balados_shared.storage.database import Database
 from balados_shared.storage.log import Event
 from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import Instant
-from balados_shared.wire import decode_request
+from balados_shared.wire import decode_fields, decode_json, decode_request
+
+MAX_STOCK_BYTES = 1_000_000
+"""Of a request without a cursor: the documented limit (protocol sheet, section 3.1)."""
 
 
 class DeviceRow(Struct):
@@ -33,20 +38,37 @@ class DeviceRow(Struct):
     scope="user.sync",
     summary="Exchange changes",
     media_type=MediaType.JSON,
-    responses=answers(SyncResult, "What the device lacks", writes(409, 429)),
+    responses=answers(SyncResult, "What the device lacks", writes(409, 413, 429)),
     operation_class=TakesSyncMessage,
 )
 async def sync(
     request: Request[Any, Any, Any],
     caller: NamedDependency[Caller],
     arrivals: NamedDependency[Arrivals],
+    stock: NamedDependency[StockSync],
     accounts: NamedDependency[Accounts],
 ) -> Response[bytes]:
-    """Take what a device sends and answer what it lacks (docs/sync.md)."""
-    message = decode_request(await request.body())
-    accounts.claim_once(caller)
-    answer = await arrivals.exchange(sender(caller), message)
-    return Response(answer.body, media_type=MediaType.JSON)
+    """Take what a device sends and answer what it lacks (docs/sync.md).
+
+    A `cursor` says that it is one of ours; else it is a stock client, in either of the documented dialects.
+    """
+    body = await request.body()
+    fields = decode_fields(body)
+    if "cursor" in fields:
+        message = decode_request(fields)
+        accounts.claim_once(caller)
+        answer = (await arrivals.exchange(sender(caller), message)).body
+    else:
+        _check_length(body)
+        upload = {name: decode_json(field) for name, field in fields.items()}
+        accounts.claim_once(caller)
+        answer = await stock.exchange(caller, upload)
+    return Response(answer, media_type=MediaType.JSON)
+
+
+def _check_length(body: bytes) -> None:
+    if len(body) > MAX_STOCK_BYTES:
+        raise problems.too_large(f"The body is larger than {MAX_STOCK_BYTES:,} bytes")
 
 
 @get("/events", scope="user.sync", summary="Read the log of one record (kind/key)", responses=reads())

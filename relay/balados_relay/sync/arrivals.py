@@ -68,7 +68,7 @@ class Arrivals:
 def exchange(connection: Connection, sender: Sender, request: SyncRequest, now: int) -> tuple[Exchanged, bool]:
     """Do one exchange inside a transaction; also say whether others have news."""
     account = sender.account
-    _check_clock(reading.last_arrival(connection, account), now)
+    check_clock(reading.last_arrival(connection, account), now)
     cursor = _fitting(lambda c: reading.fits(connection, account, c), request.cursor)
     with Library(connection, account) as library:
         saved = _join(library, request.records, now)
@@ -79,7 +79,8 @@ def exchange(connection: Connection, sender: Sender, request: SyncRequest, now: 
     return Exchanged(body, page.cursor, page.more), any(done.revision for done in saved)
 
 
-def _check_clock(last_arrival: int, now: int) -> None:
+def check_clock(last_arrival: int, now: int) -> None:
+    """Raise Problem 503 when the relay's clock is more than a day behind its last arrival (DESIGN.md section 5)."""
     if now < last_arrival - DAY:
         raise problems.unavailable(
             "RELAY_CLOCK_BEHIND",

@@ -4,7 +4,7 @@ Law: each change writes the record, its line in the log, the arrival number and 
 transaction; what it means was decided by the pure core. Nothing else writes these tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from sqlite3 import Connection
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +73,11 @@ class Library:
         """Everything up to now."""
         return Cursor(self.revision, self.tag)
 
+    def stamp(self, now: int) -> int:
+        """Return a stamp that all arrivals so far do not exceed, and all later ones do. Milliseconds."""
+        self.arrived = max(now, self.arrived)
+        return self.arrived
+
     def find(self, kind: str, key: str) -> Stored | None:
         """Return a record, or None."""
         if (kind, key) not in self._known:
@@ -101,6 +106,22 @@ class Library:
             return None
         self._counts[device] = number
         return self._save(wish.key, old, describe(record, after, after), now)
+
+    def author(
+        self, name: tuple[str, str], write: Callable[[Record | None, Dot], Record | None], *, device: str, now: int
+    ) -> Saved | None:
+        """Join in what a client without numbers says, numbered for `device`.
+
+        `write` gets the record as it stands and the name of the change, and returns what is to be joined, or None.
+        """
+        kind, key = name
+        old = self.find(kind, key)
+        number = self._next_number(device, old.record if old else None, now)
+        incoming = write(old.record if old else None, Dot(device, number))
+        if incoming is None:
+            return None
+        self._counts[device] = number
+        return self._join(incoming, key, now=now)
 
     def join(self, incoming: Record, *, now: int, rule: str | None = None) -> Saved:
         """Join a state from elsewhere into the library. `rule` names what was done to it before, if anything."""

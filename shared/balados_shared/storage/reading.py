@@ -62,6 +62,13 @@ def changes_after(connection: Connection, account: int, revision: int, limit: in
     return Page(rows, Cursor(*connection.execute(sql, (account, rows[-1].revision)).fetchone()), True)
 
 
+def arrived_between(connection: Connection, account: int, after: int, until: int) -> Iterator[Record]:
+    """Yield the records that came to be what they are after one arrival stamp and not after another, in order."""
+    sql = "SELECT kind, state FROM records WHERE account = ? AND arrived > ? AND arrived <= ? ORDER BY arrived"
+    for kind, state in connection.execute(sql, (account, after, until)):
+        yield read_row(kind, state)
+
+
 def find(connection: Connection, account: int, kind: str, key: str) -> Record | None:
     """Return one record."""
     sql = "SELECT state FROM records WHERE account = ? AND kind = ? AND key = ?"

@@ -1,8 +1,8 @@
--- Clients without numbers, for which the relay numbers (docs/sync.md).
+-- Clients without numbers, for which this program numbers (DESIGN.md section 4).
 
 -- What a client last sent and last was given of a record, as digests, and the vector of what it knows of it.
 CREATE TABLE client_rows (
-    account INTEGER NOT NULL REFERENCES accounts (id),
+    account INTEGER NOT NULL,
     device  TEXT    NOT NULL,
     kind    TEXT    NOT NULL,
     key     TEXT    NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE client_rows (
 
 -- The arrival stamp up to which a client was given everything.
 CREATE TABLE client_stamps (
-    account INTEGER NOT NULL REFERENCES accounts (id),
+    account INTEGER NOT NULL,
     device  TEXT    NOT NULL,
     stamp   INTEGER NOT NULL,
     PRIMARY KEY (account, device)
