@@ -36,7 +36,7 @@ class Memory(Struct, frozen=True):
 
 
 def digest(value: Value) -> bytes:
-    """Return what tells two rows of a client apart.
+    """Return what tells two rows of a client apart, part by part.
 
     Of what apps keep without fractions only whole seconds count, so that what comes back rounded is the same row; and
     what is there is not said to have gone once.
@@ -44,15 +44,26 @@ def digest(value: Value) -> bytes:
     if not isinstance(value, _CAREFUL):
         return digest_of(repr(value))
     gone = value.removed if value.present else None
-    says = [f"{name}={date // SECOND}" for name, date in sorted(value.dates.items()) if name != gone]
-    if isinstance(value, PlayStatus):
-        says += [f"{int(value.position)}", f"{value.played}"]
-    return digest_of("\0".join(says))
+    dates = ",".join(f"{date // SECOND}" for name, date in sorted(value.dates.items()) if name != gone)
+    status = [f"{int(value.position)}", f"{value.played:d}"] if isinstance(value, PlayStatus) else []
+    return " ".join([dates, *status]).encode()
 
 
 def digest_of(text: str) -> bytes:
-    """Return the digest of a row that is more than one record's value."""
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+    """Return the digest of what has no parts to compare."""
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest().encode()
+
+
+def is_nothing_new(row: bytes, memory: Memory) -> bool:
+    """Whether a client only returns what it sent or was given, or its own mixture of the two.
+
+    balados.app merges what it is given into what it has, e.g. the later position and the sticky `completed`, and sends
+    the mixture back.
+    """
+    known = [digest.split() for digest in (memory.sent, memory.given) if digest is not None]
+    return bool(known) and all(
+        any(len(old) > place and old[place] == part for old in known) for place, part in enumerate(row.split())
+    )
 
 
 def report(record: Record | None, said: Value, dot: Dot, memory: Memory) -> Record | None:
@@ -61,7 +72,7 @@ def report(record: Record | None, said: Value, dot: Dot, memory: Memory) -> Reco
     The new head knows nothing of the others; with the client's own earlier head it is merged by the rule.
     """
     row = digest(said)
-    if row in (memory.sent, memory.given) or (record is not None and row == digest(value_of(record))):
+    if is_nothing_new(row, memory) or (record is not None and row == digest(value_of(record))):
         return None
     own = [head for head in record.heads if head.device == dot.device] if record else []
     value = resolve([*own, Head(dot.device, dot.number, said)]).value

@@ -56,15 +56,23 @@ _COUNTER = ", ".join(Counter.__struct_fields__)
 
 
 def create_account(connection: Connection, *, user_id: str, name: str, now: int) -> Account:
-    """Make an account. The name must be free, which `find_account` tells."""
-    sql = f"INSERT INTO accounts (user_id, name, folded, created) VALUES (?, ?, ?, ?) RETURNING {_ACCOUNT}"
-    return Account(*connection.execute(sql, (user_id, name, _folded(name), now)).fetchone())
+    """Make an account. The name must be free, which `find_account` tells.
+
+    Its number is one that nobody had before, so that nothing left of a deleted account can ever be another's.
+    """
+    sql = (
+        "INSERT INTO accounts (id, user_id, name, folded, created) "
+        "SELECT 1 + max(coalesce((SELECT max(id) FROM accounts), 0), "
+        "coalesce((SELECT max(account) FROM deletions), 0)), ?, ?, ?, ? "
+        f"RETURNING {_ACCOUNT}"
+    )
+    return Account(*connection.execute(sql, (user_id, name, folded(name), now)).fetchone())
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
     """Return the account of that name, in whatever case it is typed."""
     sql = f"SELECT {_ACCOUNT} FROM accounts WHERE folded = ?"
-    row = connection.execute(sql, (_folded(name),)).fetchone()
+    row = connection.execute(sql, (folded(name),)).fetchone()
     return Account(*row) if row else None
 
 
@@ -99,12 +107,13 @@ def redeem_invite(connection: Connection, code_hash: bytes, now: int) -> Account
 
 def add_grant(connection: Connection, grant: Grant) -> None:
     """Register a key, or take back its revocation. The app id must not belong to another key (`get_grant` tells)."""
+    names = Grant.__struct_fields__
     sql = (
-        "INSERT INTO grants (account, app_id, public_key, device_name, created) VALUES (?, ?, ?, ?, ?) "
+        f"INSERT INTO grants ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)}) "
         "ON CONFLICT (account, app_id) DO UPDATE SET device_name = excluded.device_name, revoked_at = NULL "
         "WHERE public_key = excluded.public_key"
     )
-    row = (grant.account, grant.app_id, grant.public_key, grant.device_name, grant.created)
+    row = asdict(grant)
     if connection.execute(sql, row).rowcount != 1:
         raise ValueError("an app id is never given to another key")
 
@@ -168,5 +177,6 @@ def list_counters(connection: Connection, account: int) -> list[Counter]:
     return [Counter(*row) for row in connection.execute(sql, (account,))]
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name as names are compared: without its case, and however its letters are put together."""
     return normalize("NFKC", normalize("NFKC", name).casefold())
