@@ -6,6 +6,7 @@ Law: an upload is one transaction, and its answer holds everything up to an arri
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from sqlite3 import Connection
 from typing import Any
 
@@ -32,6 +33,8 @@ from balados_shared.storage.clients import Name
 from balados_shared.storage.database import Database
 from balados_shared.storage.library import Library, Saved
 from balados_shared.wire import encode_json
+
+REMEMBERED_AT_ONCE = 1_000
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -67,8 +70,15 @@ class StockSync:
         if taken.changed:
             self._announce(account)
         given = await self._database.scan(lambda connection: gather(connection, account, taken))
-        await self._database.write(lambda connection: remember(connection, caller, given.rows, taken.stamp))
+        await self._remember(caller, given, taken.stamp)
         return encode_json(answer(taken.dialect, given.holdings, taken.stamp, taken.conflicts, taken.refused))
+
+    async def _remember(self, caller: Caller, given: Given, stamp: int) -> None:
+        """Write down what a client is given, in pieces that keep nobody else waiting."""
+        names = list(given.rows)
+        for start in range(0, max(len(names), 1), REMEMBERED_AT_ONCE):
+            piece = {name: given.rows[name] for name in names[start : start + REMEMBERED_AT_ONCE]}
+            await self._database.write(partial(remember, caller=caller, given=piece, stamp=stamp))
 
 
 def take(connection: Connection, caller: Caller, fields: Fields, now: int) -> Taken:
@@ -116,7 +126,7 @@ def gather(connection: Connection, account: int, taken: Taken) -> Given:
 
 
 def remember(connection: Connection, caller: Caller, given: dict[Name, Memory], stamp: int) -> None:
-    """Remember what a client was given, and up to where."""
+    """Remember what a client was given, and up to where: a later `since` than that it cannot have from us."""
     known = storage.memories(connection, caller.account, caller.author, list(given))
     news = {
         name: Memory(sent=known[name].sent, given=row.given, vector=row.vector)
