@@ -96,7 +96,7 @@ class Machine:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         wait_until(lambda: "ready " in self._said()[said_before:] or self._has_ended(), f"the {self.name} to be ready")
         check(not self._has_ended(), f"{self._program} starts on the {self.name}")
-        ready = self._said()[said_before:].strip()
+        ready = self._said()[said_before:].splitlines()[0]
         self.url = ready.rpartition("ready ")[2]
         tell_typed(self.name, shlex.join([self._program, *command[1:]]) + " &", ready)
 

@@ -1,8 +1,12 @@
 """What the relay's operator can do, whether the relay runs (over its API) or not (on its files)."""
 
+from collections.abc import Callable, Sequence
+
 from msgspec import Struct
 
 from balados_relay.accounts.service import Accounts
+from balados_relay.maintenance import Result, jobs_named, run_jobs
+from balados_relay.people.service import People, invitation_link
 from balados_relay.storage import accounts as storage
 from balados_shared.storage import reading
 from balados_shared.storage.database import Database
@@ -31,9 +35,20 @@ class GrantRow(Struct, frozen=True):
 class Admin:
     """The operator's commands. `token` is what they show over the API."""
 
-    def __init__(self, database: Database, accounts: Accounts, token: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        people: People,
+        token: str,
+        public_url: str | None,
+        clock: Callable[[], int],
+    ) -> None:
         self._database = database
         self._accounts = accounts
+        self._people = people
+        self._public_url = public_url
+        self._clock = clock
         self.token = token
 
     async def invite(self, name: str) -> str:
@@ -69,6 +84,22 @@ class Admin:
     async def revoke(self, name: str, device: str) -> str:
         """Revoke a device by its id or name; return its id. Raises Problem 404 or 409."""
         return (await self._accounts.revoke(name, device)).app_id
+
+    async def make_owner(self, name: str, password: str) -> str:
+        """Make the first person, who owns the relay; return their name. Raises InvalidInput or Refused."""
+        return (await self._people.make_owner(name, password)).name
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Give an account a new password. Raises InvalidInput, Refused, or Problem 404."""
+        await self._people.set_password(name, password)
+
+    async def invite_person(self) -> str:
+        """Return the link of an invitation for a new person; without a known address of the relay only its path."""
+        return invitation_link(self._public_url or "", await self._people.invite())
+
+    async def tidy(self, jobs: Sequence[str]) -> list[Result]:
+        """Do the jobs of these names now, or all of them. Raises InvalidInput for a name that none has."""
+        return await run_jobs(self._database, jobs_named(jobs), self._clock)
 
 
 def _written(time: int | None) -> str | None:

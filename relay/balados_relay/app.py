@@ -1,10 +1,12 @@
 """The relay put together: the one place where its parts meet (composition root)."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -13,21 +15,27 @@ from litestar.di import Provide
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
 from balados_relay.api import admin as admin_api
-from balados_relay.api import callers, library, pairing, sync
+from balados_relay.api import callers, library, limits, pairing, sync
 from balados_relay.api import live as live_api
 from balados_relay.api.live import Connections, LiveRoom
 from balados_relay.maintenance import keep_tidy
+from balados_relay.people.leaving import Leaving
+from balados_relay.people.service import People
 from balados_relay.settings import Settings
 from balados_relay.sync.arrivals import Arrivals
 from balados_relay.sync.clients import Libraries
 from balados_relay.sync.stock import StockSync
+from balados_relay.web.errors import answer_anywhere
+from balados_relay.web.site import site
 from balados_shared.http import health
 from balados_shared.http.asgi import App
+from balados_shared.http.cors import Cors
 from balados_shared.http.documented import openapi
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
+from balados_shared.http.flood import PlayLimit
 from balados_shared.http.hub import Hub
-from balados_shared.http.problems import EXCEPTION_HANDLERS
 from balados_shared.http.requests import JsonRequest
+from balados_shared.http.safe_headers import SafeHeaders
 from balados_shared.http.server import serve
 from balados_shared.storage.database import Database
 from balados_shared.storage.lock import DataDirectoryLock
@@ -39,6 +47,9 @@ SCHEMAS = (
     Schema("accounts", "balados_relay.storage.schema"),
 )
 
+
+MAX_BODY = 1_000_000
+"""Bytes of any body but that of an exchange with one of our devices (protocol sheet, section 3.1)."""
 
 COMMAND_SECONDS = 3.0
 """How long a `balados-relay` command may hold the data directory while the relay starts."""
@@ -58,28 +69,42 @@ def wall_clock() -> int:
 class Relay:
     """A relay without its server: the parts."""
 
-    def __init__(self, database: Database, token: str, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        token: str,
+        clock: Callable[[], int] = wall_clock,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings = settings or Settings(Path())
         self.database = database
         self.clock = clock
         self.hub = Hub()
         self.accounts = Accounts(database, clock, secrets.token_bytes)
+        self.people = People(database, self.accounts, clock, secrets.token_bytes, settings.registration)
+        self.leaving = Leaving(database, self.accounts, self.people, clock)
         self.arrivals = Arrivals(database, clock, self.hub.announce)
         self.stock = StockSync(database, clock, self.hub.announce)
         self.libraries = Libraries(database, now=clock, announce=self.hub.announce, claim=self.accounts.claim_once)
-        self.admin = Admin(database, self.accounts, token)
+        self.admin = Admin(database, self.accounts, self.people, token, settings.public_url, clock)
         self.connections = Connections()
         self.accounts.on_revoked.append(self.connections.cut_off)
-        self.room = LiveRoom(self.accounts, self.arrivals, database, self.hub, self.connections)
+        self.limits = limits.Limits(clock)
+        self.room = LiveRoom(self.accounts, self.arrivals, self.hub, self.connections, self.libraries.of, PlayLimit())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Tidy up for as long as this is open."""
-        tidying = asyncio.create_task(keep_tidy(self.database, self.accounts, self.clock))
+        tasks = [
+            asyncio.create_task(keep_tidy(self.database, self.accounts, self.clock)),
+            asyncio.create_task(self.leaving.keep_finishing()),
+        ]
         try:
             yield
         finally:
-            tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.accounts.save_uses()
 
 
@@ -89,7 +114,7 @@ async def open_relay(settings: Settings, clock: Callable[[], int] = wall_clock) 
     token = load_or_make_token(settings.token_file)
     database = await Database.open(settings.database, SCHEMAS)
     try:
-        yield Relay(database, token, clock)
+        yield Relay(database, token, clock, settings)
     finally:
         await database.close()
 
@@ -103,12 +128,12 @@ def create_app(relay: Relay) -> App:
             sync.router,
             library.router,
             pairing.router,
-            live_api.live,
             admin_api.router,
         ],
+        request_max_body_size=MAX_BODY,
     )
     app = Litestar(
-        route_handlers=[api],
+        route_handlers=[api, live_api.live, *site],
         dependencies={
             "accounts": Provide(lambda: relay.accounts, sync_to_thread=False),
             "arrivals": Provide(lambda: relay.arrivals, sync_to_thread=False),
@@ -118,30 +143,36 @@ def create_app(relay: Relay) -> App:
             "room": Provide(lambda: relay.room, sync_to_thread=False),
             "caller": Provide(callers.caller_of),
             "admin": Provide(lambda: relay.admin, sync_to_thread=False),
+            "settings": Provide(lambda: relay.settings, sync_to_thread=False),
+            "people": Provide(lambda: relay.people, sync_to_thread=False),
+            "leaving": Provide(lambda: relay.leaving, sync_to_thread=False),
         },
-        state=State({"accounts": relay.accounts, "admin": relay.admin}),
-        exception_handlers=EXCEPTION_HANDLERS,
+        state=State({"accounts": relay.accounts, "people": relay.people, "admin": relay.admin, "limits": relay.limits}),
+        before_request=limits.limit_request,
+        before_send=[limits.tell_limits],
+        exception_handlers={Exception: answer_anywhere},
         openapi_config=openapi("Balados relay", TOKENS),
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,
     )
-    return with_edge(app)
+    return Cors(SafeHeaders(with_edge(app, bodiless=("GET", "HEAD"))), relay.settings.allow_origins)
 
 
-async def run_relay(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Serve a data directory until a signal ends it. `on_ready` is told the URL."""
+async def run_relay(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
+    """Serve a data directory until a signal ends it. `on_ready` hears the URL and, without an owner, the setup code."""
     with DataDirectoryLock(settings.data_dir, patience=COMMAND_SECONDS) as lock:
-
-        def ready(url: str) -> None:
-            lock.announce(url)
-            on_ready(url)
-
         async with open_relay(settings) as relay, relay.running():
+
+            def ready(url: str) -> None:
+                lock.announce(url)
+                on_ready(url, relay.people.setup_code if relay.people.needs_owner() else None)
+
             await serve(
                 create_app(relay),
                 host=settings.host,
                 port=settings.port,
                 on_ready=ready,
                 trusted_proxies=settings.trusted_proxies,
+                access_level=logging.INFO,
             )

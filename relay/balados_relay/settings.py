@@ -17,6 +17,12 @@ class Settings(Struct, frozen=True):
     port: int = DEFAULT_PORT
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks of reverse proxies, whose word on where a request comes from is believed."""
+    registration: str = "invited"
+    """Who may register once there is an owner: nobody (`closed`), who has an invitation (`invited`), all (`open`)."""
+    public_url: str | None = None
+    """Where people reach the relay, as it stands in the links it gives them; by default where it was asked."""
+    allow_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use the API, as browsers write them; `*` for all."""
 
     @property
     def database(self) -> Path:

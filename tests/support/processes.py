@@ -79,9 +79,9 @@ class Program:
             )
         process = self._process
         wait_until(lambda: output.read_text().endswith("\n") or process.poll() is not None, START_SECONDS)
-        first = output.read_text()
-        assert first.startswith("ready http://"), self.log
-        self.url = first.removeprefix("ready ").strip()
+        said = output.read_text()
+        assert said.startswith("ready http://"), self.log
+        self.url = said.splitlines()[0].removeprefix("ready ")
 
     @property
     def pid(self) -> int:

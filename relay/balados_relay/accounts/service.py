@@ -6,7 +6,7 @@ from collections.abc import Callable
 from balados_relay.accounts.callers import Caller, Callers
 from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read_code
 from balados_relay.accounts.pairing import Applicant, Paired, invite, redeem
-from balados_relay.accounts.throttle import WrongTries
+from balados_relay.accounts.tries import CodeTries
 from balados_relay.storage import accounts as storage
 from balados_relay.storage.accounts import Account, Counter, Grant
 from balados_shared import problems
@@ -38,7 +38,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._random_bytes = random_bytes
-        self._tries = WrongTries()
+        self._tries = CodeTries()
         self._callers = Callers(database, clock)
         self.on_revoked: list[Callable[[int, str], None]] = []
 

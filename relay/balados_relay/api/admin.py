@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from balados_relay.admin import AccountRow, Admin, GrantRow
 from balados_relay.api.callers import bearer_token
+from balados_relay.maintenance import Result
 from balados_shared import problems
 from balados_shared.http.documented import reads, writes
 
@@ -27,6 +28,35 @@ class RevokeBody(Struct):
 
     name: str
     device: str
+
+
+class PasswordBody(Struct):
+    """A person, and the password to log in with."""
+
+    name: str
+    password: str
+
+
+class TidyBody(Struct):
+    """The names of jobs; none means all."""
+
+    jobs: list[str] = []
+
+
+@post("/init", status_code=200, summary="Make the owner", responses=writes(422))
+async def make_owner(data: JSONBody[PasswordBody], admin: NamedDependency[Admin]) -> dict[str, str]:
+    return {"owner": await admin.make_owner(data.name, data.password)}
+
+
+@post("/password", status_code=200, summary="Give an account a new password", responses=writes(404, 422))
+async def set_password(data: JSONBody[PasswordBody], admin: NamedDependency[Admin]) -> dict[str, str]:
+    await admin.set_password(data.name, data.password)
+    return {"changed": data.name}
+
+
+@post("/invite_person", status_code=200, summary="Invite a new person", responses=writes())
+async def invite_person(admin: NamedDependency[Admin]) -> dict[str, str]:
+    return {"link": await admin.invite_person()}
 
 
 @post("/invite", status_code=200, summary="Make a pairing code", responses=writes())
@@ -49,6 +79,12 @@ async def revoke(data: JSONBody[RevokeBody], admin: NamedDependency[Admin]) -> d
     return {"revoked": await admin.revoke(data.name, data.device)}
 
 
+@post("/tidy", status_code=200, summary="Do the relay's jobs now", responses=writes())
+async def tidy(data: JSONBody[TidyBody], admin: NamedDependency[Admin]) -> dict[str, list[Result]]:
+    """Fold the log, purge, and forget what is over; or only the jobs that are named."""
+    return {"jobs": await admin.tidy(data.jobs)}
+
+
 async def only_the_operator(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let the operator in, before anything else of a request is read. Raises Problem 401."""
     admin: Admin = request.app.state.admin
@@ -58,7 +94,7 @@ async def only_the_operator(request: ASGIConnection[Any, Any, Any, Any], _: Base
 
 router = Router(
     "/admin",
-    route_handlers=[invite, list_accounts, list_devices, revoke],
+    route_handlers=[make_owner, set_password, invite_person, invite, list_accounts, list_devices, revoke, tidy],
     guards=[only_the_operator],
     tags=["Operator"],
     security=[{"operator": []}],

@@ -5,21 +5,79 @@ from typing import Any
 
 from balados_relay.admin import Admin
 from balados_relay.cli.operator import operate
+from balados_relay.cli.passwords import new_password
 from balados_shared.terminal import as_json, line, moment, table
+from balados_shared.times import HOUR
 
 DONE = 0
+FAILED = 1
 
 
 def up(options: Namespace) -> int:
     """Run the relay in the foreground."""
     from balados_relay.app import run_relay
     from balados_relay.settings import Settings
+    from balados_shared.http.cors import read_origin
     from balados_shared.http.logging import configure_logging
     from balados_shared.http.server import run
 
     configure_logging()
-    settings = Settings(options.data_dir, options.host, options.port, tuple(options.trusted_proxy))
-    return run(run_relay(settings, lambda url: print(f"ready {url}", flush=True)))
+    settings = Settings(
+        options.data_dir,
+        options.host,
+        options.port,
+        tuple(options.trusted_proxy),
+        registration=options.registration,
+        public_url=options.public_url,
+        allow_origins=tuple(read_origin(origin) for origin in options.allow_origin),
+    )
+    return run(run_relay(settings, _say_ready))
+
+
+def _say_ready(url: str, setup_code: str | None) -> None:
+    owner = f"No owner yet: open {url}/setup?code={setup_code}\n" if setup_code is not None else ""
+    print(f"ready {url}\n{owner}", end="", flush=True)
+
+
+def init(options: Namespace) -> int:
+    """Make the owner."""
+    password = new_password(options)
+
+    async def directly(admin: Admin) -> dict[str, str]:
+        return {"owner": await admin.make_owner(options.name, password)}
+
+    done = operate(options.data_dir, "POST", "/init", {"name": options.name, "password": password}, directly)
+    as_json(done) if options.json else line(f"{done['owner']} owns this relay, and can log in.")
+    return DONE
+
+
+def password(options: Namespace) -> int:
+    """Give somebody a new password."""
+    chosen = new_password(options)
+
+    async def directly(admin: Admin) -> dict[str, str]:
+        await admin.set_password(options.name, chosen)
+        return {"changed": options.name}
+
+    done = operate(options.data_dir, "POST", "/password", {"name": options.name, "password": chosen}, directly)
+    as_json(done) if options.json else line(f"{options.name} has a new password, and is logged out everywhere.")
+    return DONE
+
+
+def invite_person(options: Namespace) -> int:
+    """Print an invitation link for a new person, alone on the last line."""
+
+    async def directly(admin: Admin) -> dict[str, str]:
+        return {"link": await admin.invite_person()}
+
+    done = operate(options.data_dir, "POST", "/invite_person", {}, directly)
+    if options.json:
+        as_json(done)
+        return DONE
+    behind = ", to be put behind the address of this relay" if done["link"].startswith("/") else ""
+    line(f"For one new person, once, within 7 days{behind}:")
+    print(done["link"])
+    return DONE
 
 
 def invite(options: Namespace) -> int:
@@ -82,3 +140,19 @@ def revoke(options: Namespace) -> int:
     done = operate(options.data_dir, "POST", "/revoke", fields, directly)
     as_json(done) if options.json else line(f"Revoked {done['revoked']}.")
     return DONE
+
+
+def tidy(options: Namespace) -> int:
+    """Do the relay's jobs, or some of them, and say what each did."""
+
+    async def directly(admin: Admin) -> dict[str, Any]:
+        return {"jobs": await admin.tidy(options.jobs)}
+
+    fields = {"jobs": options.jobs}
+    done = operate(options.data_dir, "POST", "/tidy", fields, directly, seconds=HOUR / 1_000)["jobs"]
+    if options.json:
+        as_json(done)
+    else:
+        for result in done:
+            line(result["told"])
+    return DONE if all(result["number"] is not None for result in done) else FAILED

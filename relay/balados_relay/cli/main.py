@@ -1,9 +1,11 @@
 """`balados-relay`: what can be typed. Exit status: 0 done, 1 refused or failed, 2 wrong usage."""
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from balados_relay.cli import commands
+from balados_relay.cli.passwords import takes_password
 from balados_relay.settings import DEFAULT_HOST, DEFAULT_PORT, default_data_dir
 from balados_shared import __version__
 from balados_shared.commandline import add_command, port, run_command
@@ -32,6 +34,32 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="a reverse proxy in front (address or network), believed on where requests come from; may be repeated",
     )
+    up.add_argument(
+        "--allow-origin",
+        action="append",
+        default=os.environ.get("BALADOS_ALLOW_ORIGIN", "").split(),
+        metavar="ORIGIN",
+        help="a web page's origin that may use the API, as https://balados.app, or * for all; may be repeated",
+    )
+    up.add_argument(
+        "--registration",
+        choices=["closed", "invited", "open"],
+        default=os.environ.get("BALADOS_REGISTRATION", "invited"),
+        help="who may register once there is an owner (%(default)s)",
+    )
+    up.add_argument(
+        "--public-url",
+        default=os.environ.get("BALADOS_PUBLIC_URL"),
+        metavar="URL",
+        help="where people reach the relay, for the links it gives them",
+    )
+    init = add_command(add, "init", commands.init, "make the owner, who looks after the relay in a browser")
+    init.add_argument("name", metavar="NAME", help="an account of that name becomes theirs")
+    takes_password(init)
+    add_command(add, "invite-person", commands.invite_person, "print a link by which a new person can register")
+    password = add_command(add, "password", commands.password, "give somebody a new password")
+    password.add_argument("name", metavar="NAME")
+    takes_password(password)
     invite = add_command(add, "invite", commands.invite, "print a pairing code for somebody's device")
     invite.add_argument("name", metavar="NAME", help="whose library; made if it is new")
     add_command(add, "accounts", commands.accounts, "list the accounts")
@@ -40,4 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     revoke = add_command(add, "revoke", commands.revoke, "let a device in no more, from this moment on")
     revoke.add_argument("name", metavar="NAME", help="whose device")
     revoke.add_argument("device", metavar="DEVICE", help="its name or id, as `devices` prints them")
+    tidy = add_command(add, "tidy", commands.tidy, "fold, purge and forget what is over, now and not in a few hours")
+    tidy.add_argument("jobs", nargs="*", metavar="JOB", help="only this; may be repeated")
     return parser

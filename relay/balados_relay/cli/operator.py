@@ -20,11 +20,19 @@ class Failed(BaladosError):
     """The relay said no; the text is its answer."""
 
 
-def operate(data_dir: Path, method: str, path: str, fields: dict[str, str], directly: Callable[[Admin], Any]) -> Any:
-    """Ask the running relay; if none runs, do it `directly`. Returns plain data."""
+def operate(
+    data_dir: Path,
+    method: str,
+    path: str,
+    fields: dict[str, Any],
+    directly: Callable[[Admin], Any],
+    *,
+    seconds: float = 60,
+) -> Any:
+    """Ask the running relay, which may take `seconds`; if none runs, do it `directly`. Returns plain data."""
     announced = read_announcement(data_dir)
     if announced is not None and announced.url is not None:
-        return _ask(data_dir, announced.url, method, path, fields)
+        return _ask(data_dir, announced.url, method, path, fields, seconds)
     try:
         with DataDirectoryLock(data_dir):
             return asyncio.run(_do(Settings(data_dir), directly))
@@ -32,11 +40,12 @@ def operate(data_dir: Path, method: str, path: str, fields: dict[str, str], dire
         raise Failed("the relay is just starting; try again") from None
 
 
-def _ask(data_dir: Path, url: str, method: str, path: str, fields: dict[str, str]) -> Any:
+def _ask(data_dir: Path, url: str, method: str, path: str, fields: dict[str, Any], seconds: float) -> Any:
     headers = {"Authorization": f"Bearer {read_token(data_dir / 'admin-token')}"}
     how: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
     try:
-        answer = httpx.request(method, f"{url}/api/v1/admin{path}", headers=headers, timeout=60, trust_env=False, **how)
+        address = f"{url}/api/v1/admin{path}"
+        answer = httpx.request(method, address, headers=headers, timeout=seconds, trust_env=False, **how)
     except httpx.TransportError:
         raise Failed("the relay runs but does not answer") from None
     if answer.is_success:

@@ -83,9 +83,14 @@ def list_accounts(connection: Connection) -> list[Account]:
 
 def add_invite(connection: Connection, account: int, code_hash: bytes, *, now: int, expires: int) -> None:
     """Let a code be redeemed until `expires`. Forgets all that have expired."""
-    connection.execute("DELETE FROM invites WHERE expires <= ?", (now,))
+    forget_expired_invites(connection, now)
     sql = "INSERT INTO invites (account, code_hash, created, expires) VALUES (?, ?, ?, ?)"
     connection.execute(sql, (account, code_hash, now, expires))
+
+
+def forget_expired_invites(connection: Connection, now: int) -> int:
+    """Forget the pairing codes that are over; return how many."""
+    return connection.execute("DELETE FROM invites WHERE expires <= ?", (now,)).rowcount
 
 
 def peek_invite(connection: Connection, code_hash: bytes, now: int) -> Account | None:

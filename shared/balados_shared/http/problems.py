@@ -33,8 +33,7 @@ _URL_TAIL = re.compile(r" for (?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|path|
 def answer(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a request that failed: an exception handler of Litestar."""
     problem = problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log_failure(problem, error)
+    log_failure(problem, error)
     return Response(
         content=document(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers
     )
@@ -116,7 +115,10 @@ def _phoenix_errors(status: int) -> dict[str, str]:
     return {"detail": HTTPStatus(status).phrase}
 
 
-def _log_failure(problem: Problem, error: Exception) -> None:
+def log_failure(problem: Problem, error: Exception) -> None:
+    """Write down what the client cannot help."""
+    if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return
     if isinstance(error, StorageError):
         _log.error("%s", problem.message)
     elif not isinstance(error, Problem):

@@ -53,6 +53,12 @@ def latest(connection: Connection, account: int, *, before: int | None = None, l
     return [_event(row) for row in connection.execute(sql, (account, before or 2**62, limit))]
 
 
+def of_kind(connection: Connection, account: int, kind: str, *, after: tuple[str, int], limit: int) -> list[Event]:
+    """Return the log of all records of a kind, by key and age, from behind a (key, event number)."""
+    sql = _SELECT + "WHERE account = ? AND kind = ? AND key >= ? AND (key, seq) > (?, ?) ORDER BY key, seq LIMIT ?"
+    return [_event(row) for row in connection.execute(sql, (account, kind, after[0], *after, limit))]
+
+
 def find(connection: Connection, account: int, event: int) -> Event | None:
     """Return one line of the log."""
     row = connection.execute(_SELECT + "WHERE account = ? AND seq = ?", (account, event)).fetchone()

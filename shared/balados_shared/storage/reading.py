@@ -1,16 +1,19 @@
 """What can be asked of a library. Reads only; each question is one query over an index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from balados_shared.cursor import Cursor
-from balados_shared.kinds import BY_KIND, Value
+from balados_shared.kinds import BY_KIND, PlayStatus, Value
+from balados_shared.places import Arrivals, Newest, Place
 from balados_shared.record import Record
 from balados_shared.rules import value_of
 from balados_shared.storage.rows import read_row
+
+V = TypeVar("V", bound=Value)
 
 
 class Row(NamedTuple):
@@ -27,6 +30,14 @@ class Page(Struct, frozen=True):
     rows: list[Row]
     cursor: Cursor
     more: bool
+
+
+class Listed(Struct, Generic[V], frozen=True):
+    """A part of a list. `after` is where to go on, None at the end; `stamp` is what to ask for later arrivals from."""
+
+    values: list[V]
+    after: Place | None
+    stamp: int
 
 
 def head(connection: Connection, account: int) -> Cursor:
@@ -81,6 +92,18 @@ def names(connection: Connection, account: int) -> list[tuple[str, str]]:
     return connection.execute("SELECT kind, key FROM records WHERE account = ? AND present", (account,)).fetchall()
 
 
+def totals(connection: Connection, account: int) -> dict[str, int]:
+    """Return how many records of each kind are there. Reads all of them."""
+    sql = "SELECT kind, count(*) FROM records WHERE account = ? AND present GROUP BY kind"
+    return dict(connection.execute(sql, (account,)).fetchall())
+
+
+def states(connection: Connection, account: int, kind: str, *, after: str, limit: int) -> list[tuple[str, str]]:
+    """Return (key, stored form) of a kind's records by key, from behind a key, also of those that were removed."""
+    sql = "SELECT key, state FROM records WHERE account = ? AND kind = ? AND key > ? ORDER BY key LIMIT ?"
+    return connection.execute(sql, (account, kind, after, limit)).fetchall()
+
+
 def damage(connection: Connection) -> str | None:
     """Return what is wrong with the file itself, or None."""
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -105,9 +128,57 @@ def listing(
     offset: int = 0,
 ) -> list[Value]:
     """Return the values of a kind that are there, newest first. `where` is a condition on the stored form."""
-    sql = f"SELECT state FROM records {_filter(parent, where)} ORDER BY time DESC, key LIMIT ? OFFSET ?"
+    sql = f"SELECT state FROM records {_filter(parent, where)} ORDER BY time DESC, revision LIMIT ? OFFSET ?"
     rows = connection.execute(sql, (*_arguments(account, kind, parent), limit, offset))
     return [value_of(read_row(kind.kind, state)) for (state,) in rows]
+
+
+def listed(
+    connection: Connection,
+    account: int,
+    kind: type[Value],
+    place: Place,
+    *,
+    parent: str = "",
+    where: str | None = None,
+    limit: int,
+) -> Listed[Any]:
+    """Return values from a place on: what is there, newest first, or what arrived, also what was removed since."""
+    here = last_arrival(connection, account)
+    condition, at, order = _behind(place, "+" if parent else "")
+    gone = isinstance(place, Arrivals)
+    chosen = _filter(parent, where, gone=gone, by_arrival=gone and kind is PlayStatus and not parent)
+    sql = f"SELECT state, time, revision, arrived FROM records {chosen} AND {condition} ORDER BY {order} LIMIT ?"
+    rows = connection.execute(sql, (*_arguments(account, kind, parent), *at, limit + 1)).fetchall()
+    values = [value_of(read_row(kind.kind, state)) for state, *_ in rows[:limit]]
+    stamp = place.stamp if isinstance(place, Newest) and place.stamp is not None else here
+    if len(rows) <= limit:
+        return Listed(values, None, stamp)
+    _, time, revision, arrived = rows[limit - 1]
+    if isinstance(place, Arrivals):
+        return Listed(values, Arrivals(arrived), arrived)
+    return Listed(values, Newest(time, revision, stamp), stamp)
+
+
+def _behind(place: Place, mark: str) -> tuple[str, tuple[int, ...], str]:
+    """Return the condition, its arguments and the order of what comes behind a place.
+
+    `mark` is SQLite's plus sign where no index of this order is wanted: the few of one parent are found by their keys.
+    """
+    if isinstance(place, Arrivals):
+        return f"{mark}arrived > ?", (place.stamp,), "arrived"
+    condition = f"{mark}time <= ? AND (time < ? OR revision > ?)"
+    return condition, (place.time, place.time, place.revision), "time DESC, revision"
+
+
+def titles(connection: Connection, account: int, feeds: Iterable[str]) -> dict[str, str]:
+    """Return the titles of feeds, as far as subscriptions tell them, also past ones."""
+    keys = list(feeds)
+    sql = (
+        "SELECT key, state ->> '$.title' AS title FROM records WHERE account = ? AND kind = 'subscription' "
+        f"AND key IN ({', '.join('?' * len(keys))}) AND title IS NOT NULL"
+    )
+    return dict(connection.execute(sql, (account, *keys)).fetchall())
 
 
 def number_of(
@@ -123,9 +194,14 @@ PLAYED = "state ->> '$.played' = 1"
 NOT_PLAYED = "state ->> '$.played' = 0"
 
 
-def _filter(parent: str, where: str | None) -> str:
-    """Select a kind and the part of its keys that begin with the parent's, which the index on keys serves."""
-    conditions = ["account = ?", "kind = ?", "present", *(["key >= ?", "key < ?"] if parent else [])]
+def _filter(parent: str, where: str | None, *, gone: bool = False, by_arrival: bool = False) -> str:
+    """Select a kind and the part of its keys that begin with the parent's, which the index on keys serves.
+
+    `gone` takes in what was removed. `by_arrival` keeps SQLite from the indexes that begin with the kind: of the one
+    kind that most records are, the next few to arrive are found faster than all of them are sorted.
+    """
+    kind = "+kind = ?" if by_arrival else "kind = ?"
+    conditions = ["account = ?", kind, *([] if gone else ["present"]), *(["key >= ?", "key < ?"] if parent else [])]
     return "WHERE " + " AND ".join([*conditions, *([where] if where else [])])
 
 
