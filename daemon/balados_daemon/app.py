@@ -14,9 +14,8 @@ from balados_daemon.api import device as device_api
 from balados_daemon.api import live as live_api
 from balados_daemon.api.guard import Guard
 from balados_daemon.device import DeviceService
-from balados_daemon.feeds.fetch import Fetcher
+from balados_daemon.feeds.metadata import CachedMetadata
 from balados_daemon.feeds.refresh import Feeds
-from balados_daemon.feeds.worker import ParseWorker
 from balados_daemon.library_service import LibraryService
 from balados_daemon.maintenance import keep_tidy
 from balados_daemon.settings import HOST, Settings, default_device_name
@@ -24,11 +23,14 @@ from balados_daemon.storage import device as device_storage
 from balados_daemon.storage.device import ACCOUNT, Device
 from balados_daemon.sync.engine import Engine
 from balados_daemon.sync.membership import Membership, new_device_id
-from balados_shared.http import health, likes, plays, subscriptions
+from balados_shared.feeds.fetch import Fetcher
+from balados_shared.feeds.worker import ParseWorker
+from balados_shared.http import health
 from balados_shared.http.asgi import App
 from balados_shared.http.documented import openapi
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.hub import Hub
+from balados_shared.http.library import ROUTERS
 from balados_shared.http.problems import EXCEPTION_HANDLERS
 from balados_shared.http.requests import JsonRequest
 from balados_shared.http.server import serve
@@ -114,9 +116,7 @@ def _routes(daemon: Daemon, admits: Callable[[object], bool]) -> Any:
         "/api/v1",
         route_handlers=[
             health.show_health,
-            subscriptions.router,
-            plays.router,
-            likes.router,
+            *ROUTERS,
             device_api.router,
             live_api.live,
         ],
@@ -126,6 +126,7 @@ def _routes(daemon: Daemon, admits: Callable[[object], bool]) -> Any:
         dependencies={
             "library": Provide(lambda: daemon.library, sync_to_thread=False),
             "device": Provide(lambda: daemon.device, sync_to_thread=False),
+            "feed_metadata": Provide(lambda: CachedMetadata(daemon.feeds), sync_to_thread=False),
             "hub": Provide(lambda: daemon.hub, sync_to_thread=False),
             "admits": Provide(lambda: admits, sync_to_thread=False),
         },

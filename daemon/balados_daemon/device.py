@@ -104,8 +104,10 @@ class DeviceService:
         episode = await self.find_episode(name)
         here = self.library.events_of(PlayStatus.kind, episode.key)
         elsewhere, names, asked = await self._ask_relay(episode.key)
-        stands = self.library.play_status(episode.item, episode.feed)
-        return episode, play_shape(stands) if stands else None, causes(here, elsewhere, names), asked
+        status = self.library.play_status(episode.item, episode.feed)
+        titles = self.library.feed_titles([episode.feed])
+        stands = play_shape(status, self.library.user_id, titles) if status else None
+        return episode, stands, causes(here, elsewhere, names), asked
 
     async def find_episode(self, name: str) -> Episode:
         """Find an episode by what a person types."""

@@ -68,6 +68,11 @@ class Editor:
             raise outcome
         return outcome
 
+    async def make_together(self, edits: Sequence[Edit], pace: Pace) -> bool:
+        """Make several changes in one transaction. Raises what one of them is refused for; then none is made."""
+        work = partial(make_together, account=self._account, edits=edits, pace=pace)
+        return await self._database.write(partial(work, device=self._device(), times=self._times()))
+
     async def _write(self) -> None:
         """Write until nobody waits."""
         try:
@@ -99,16 +104,29 @@ def make_all(
     Pairing queues all that was changed before it.
     """
     with Library(connection, account) as library:
-        library.read_ahead(_names(wishes))
+        library.read_ahead(_names([wish.edit for wish in wishes]))
         outcomes = [_make(library, wish.edit, device, times.now) for wish in wishes]
-    if device_storage.load_relay(connection, account) is not None:
-        dues = [
-            (outcome.id, queue_time(times.queued, playing=wish.pace is Pace.PLAYING))
-            for wish, outcome in zip(wishes, outcomes, strict=True)
-            if isinstance(outcome, Saved)
-        ]
-        queue.put(connection, account, dues, now=times.queued)
+    saved = [(each, wish.pace) for each, wish in zip(outcomes, wishes, strict=True) if isinstance(each, Saved)]
+    _queue(connection, account, saved, times)
     return outcomes
+
+
+def make_together(
+    connection: Connection, account: int, *, edits: Sequence[Edit], pace: Pace, device: str, times: Times
+) -> bool:
+    """Make changes that belong together in the caller's transaction, which a refusal undoes; say if any changed."""
+    with Library(connection, account) as library:
+        library.read_ahead(_names(edits))
+        outcomes = [library.edit(edit, device=device, now=times.now) for edit in edits]
+    saved = [(each, pace) for each in outcomes if each is not None]
+    _queue(connection, account, saved, times)
+    return bool(saved)
+
+
+def _queue(connection: Connection, account: int, saved: Sequence[tuple[Saved, Pace]], times: Times) -> None:
+    if device_storage.load_relay(connection, account) is not None:
+        dues = [(each.id, queue_time(times.queued, playing=pace is Pace.PLAYING)) for each, pace in saved]
+        queue.put(connection, account, dues, now=times.queued)
 
 
 def _make(library: Library, edit: Edit, device: str, now: int) -> Outcome:
@@ -118,9 +136,9 @@ def _make(library: Library, edit: Edit, device: str, now: int) -> Outcome:
         return refusal
 
 
-def _names(wishes: Sequence[Wish]) -> list[tuple[str, str]]:
+def _names(edits: Sequence[Edit]) -> list[tuple[str, str]]:
     names: list[tuple[str, str]] = []
-    for wish in wishes:
+    for edit in edits:
         with suppress(InvalidInput):  # the edit itself says what is wrong
-            names.append((wish.edit.kind, wish.edit.key))
+            names.append((edit.kind, edit.key))
     return names

@@ -4,6 +4,7 @@ Law: a change is acknowledged when its record, its line in the log and its place
 then others hear of it (DESIGN.md section 4).
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from balados_daemon import receiving
 from balados_daemon.editing import Editor, Times, Wish, make_all
 from balados_daemon.receiving import Received
 from balados_daemon.storage import held
-from balados_daemon.storage.device import Device
+from balados_daemon.storage.device import Device, load_relay
 from balados_daemon.undo import undo
 from balados_shared import problems
 from balados_shared.edit import Edit, subscribe
@@ -29,7 +30,11 @@ from balados_shared.storage.library import Library, Saved
 from balados_shared.storage.queue import Letter
 from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import LATEST
+from balados_shared.uuids import RANDOM_BYTES, new_uuid
 from balados_shared.wire import SyncAnswer
+
+LOCAL_USER = "00000000-0000-0000-0000-000000000000"
+"""Whose library it is as long as no relay knows it (RFC 9562, the nil UUID)."""
 
 
 class LibraryService(LibraryReader):
@@ -44,6 +49,7 @@ class LibraryService(LibraryReader):
         clock: Callable[[], int],
         hub: Hub,
         snapshots: Path,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         super().__init__(database, account)
         self._snapshots = snapshots
@@ -53,7 +59,23 @@ class LibraryService(LibraryReader):
         self.on_change: Callable[[], None] = lambda: None
         self._clock = clock
         self._hub = hub
+        self._random_bytes = random_bytes
         self._editor = Editor(database, account, lambda: self.device.id, self._times)
+
+    @property
+    def user_id(self) -> str:
+        """Whose library it is, as its relay names them."""
+        relay = self._read(load_relay)
+        return relay.user_id if relay else LOCAL_USER
+
+    @property
+    def author(self) -> str:
+        """Under which id changes are numbered here."""
+        return self.device.id
+
+    def new_id(self) -> str:
+        """Return an id for something that is made now."""
+        return new_uuid(self.now(), self._random_bytes(RANDOM_BYTES))
 
     def now(self) -> int:
         """Return the time by which changes are dated: our clock, corrected by the measured offset."""
@@ -63,12 +85,18 @@ class LibraryService(LibraryReader):
         """Make a person's change, durable and queued. False when it would change nothing."""
         return await self.edit(wish, pace) is not None
 
+    async def change_all(self, wishes: Sequence[Edit], pace: Pace = Pace.AT_ONCE) -> bool:
+        """Make changes that belong together: all or, when one is refused, none. False when nothing would change."""
+        changed = await self._editor.make_together(wishes, pace)
+        if changed:
+            self._announce()
+        return changed
+
     async def edit(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> Saved | None:
         """Make a person's change and return what it did."""
         saved = await self._editor.make(Wish(wish, pace))
         if saved is not None:
-            self._hub.announce(self.account)
-            self.on_change()
+            self._announce()
         return saved
 
     def count(self) -> int:
@@ -130,6 +158,11 @@ class LibraryService(LibraryReader):
             self._hub.announce(self.account)
         return received
 
+    def _announce(self) -> None:
+        """Tell those who wait for changes made here."""
+        self._hub.announce(self.account)
+        self.on_change()
+
     def _must_hold(self, answer: SyncAnswer) -> bool:
         """Whether the mass-removal brake will hold some of an answer."""
         ask = partial(receiving.removals, account=self.account, records=answer.records, now=self.now())
@@ -151,15 +184,13 @@ class LibraryService(LibraryReader):
     async def let_go(self) -> int:
         """Accept every removal that is held. Returns how many."""
         done = await self._database.write(self._let_go)
-        self._hub.announce(self.account)
-        self.on_change()
+        self._announce()
         return done
 
     async def keep(self) -> int:
         """Keep every subscription whose removal is held: a new edit that knows the removal. Returns how many."""
         kept = await self._database.write(self._keep)
-        self._hub.announce(self.account)
-        self.on_change()
+        self._announce()
         return kept
 
     def _let_go(self, connection: Connection) -> int:

@@ -93,7 +93,7 @@ async def retry_queue(device: NamedDependency[DeviceService]) -> dict[str, int]:
 
 @get("/held", summary="List the removals that wait for a person", responses=reads())
 async def list_held(device: NamedDependency[DeviceService]) -> dict[str, Any]:
-    return {"held": [subscription_shape(subscription) for subscription in device.library.held()]}
+    return {"held": [subscription_shape(each, device.library.user_id) for each in device.library.held()]}
 
 
 @post("/held/keep", status_code=200, summary="Keep every subscription whose removal is held", responses=writes())

@@ -6,7 +6,7 @@ from litestar.di import NamedDependency, Provide
 from balados_relay.accounts.callers import Caller
 from balados_relay.api.callers import only_callers
 from balados_relay.sync.clients import ClientLibrary, Libraries
-from balados_shared.http import likes, plays, subscriptions
+from balados_shared.http.library import ROUTERS
 
 
 async def callers_library(caller: NamedDependency[Caller], libraries: NamedDependency[Libraries]) -> ClientLibrary:
@@ -16,7 +16,7 @@ async def callers_library(caller: NamedDependency[Caller], libraries: NamedDepen
 
 router = Router(
     "/",
-    route_handlers=[subscriptions.router, plays.router, likes.router],
+    route_handlers=ROUTERS,
     guards=[only_callers],
     dependencies={"library": Provide(callers_library)},
     security=[{"device": []}],

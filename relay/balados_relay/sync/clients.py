@@ -4,6 +4,7 @@ Law: what a client was shown it knows from then on. What it read over REST is ke
 with its next change; forgotten, it merely counts as not seen.
 """
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from sqlite3 import Connection
@@ -19,12 +20,14 @@ from balados_shared.edit import Edit
 from balados_shared.http.access import Pace
 from balados_shared.ids import EpisodeId, FeedId
 from balados_shared.kinds import Like, PlayStatus, Subscription, Value
+from balados_shared.places import Listed, Place
 from balados_shared.storage import clients as storage
 from balados_shared.storage.clients import Name
 from balados_shared.storage.database import Database
 from balados_shared.storage.library import Library, Saved
 from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import HOUR
+from balados_shared.uuids import RANDOM_BYTES, new_uuid
 
 MAX_CLIENTS = 1_000
 MAX_ROWS = 5_000
@@ -81,6 +84,13 @@ class ClientLibrary(LibraryReader):
     def user_id(self) -> str:
         return self._caller.user_id
 
+    @property
+    def author(self) -> str:
+        return self._caller.author
+
+    def new_id(self) -> str:
+        return new_uuid(self._now(), secrets.token_bytes(RANDOM_BYTES))
+
     async def change(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> bool:
         """Make a change durable. False when there was nothing to change. Raises Problem 401 for a replayed token."""
         return await self.change_all([wish], pace)
@@ -116,6 +126,14 @@ class ClientLibrary(LibraryReader):
     def likes(self, *, limit: int, offset: int) -> list[Like]:
         """Return a page of what is liked, newest first."""
         return self._given(super().likes(limit=limit, offset=offset))
+
+    def listed(
+        self, kind: type[V], place: Place, *, limit: int, feed: FeedId | None = None, played: bool | None = None
+    ) -> Listed[V]:
+        """Return a page of a walk through the values of a kind."""
+        found = super().listed(kind, place, limit=limit, feed=feed, played=played)
+        self._given(found.values)
+        return found
 
     def _given(self, values: list[V]) -> list[V]:
         self._deliveries.show(self.account, self._caller.author, values)

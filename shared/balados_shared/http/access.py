@@ -4,8 +4,9 @@ The routes of this package see a library only through `LibraryAccess`; each prog
 (docs/architecture.md).
 """
 
+from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
@@ -14,8 +15,11 @@ from msgspec import Struct
 from balados_shared.cursor import Cursor
 from balados_shared.edit import Edit
 from balados_shared.ids import EpisodeId, FeedId
-from balados_shared.kinds import Like, PlayStatus, Subscription
+from balados_shared.kinds import Like, PlayStatus, Subscription, Value
+from balados_shared.places import Listed, Place
 from balados_shared.storage.reading import Page
+
+V = TypeVar("V", bound=Value)
 
 
 class Pace(Enum):
@@ -36,8 +40,26 @@ class Exchanged(Struct, frozen=True):
 class LibraryAccess(Protocol):
     """One library, as far as one caller may see and change it."""
 
+    @property
+    def user_id(self) -> str:
+        """Whose library it is."""
+        ...
+
+    @property
+    def author(self) -> str:
+        """Under which id the caller's changes are numbered; it also tags the ranks that they make."""
+        ...
+
+    def new_id(self) -> str:
+        """Return an id for something that is made now (`balados_shared.uuids`)."""
+        ...
+
     async def change(self, wish: Edit, pace: Pace = Pace.AT_ONCE) -> bool:
         """Make a change durable. False when there was nothing to change."""
+        ...
+
+    async def change_all(self, wishes: Sequence[Edit], pace: Pace = Pace.AT_ONCE) -> bool:
+        """Make several changes in one transaction: all or, when one is refused, none. False when nothing changed."""
         ...
 
     def subscriptions(self) -> list[Subscription]: ...
@@ -49,6 +71,16 @@ class LibraryAccess(Protocol):
     def play_status(self, item: EpisodeId, feed: FeedId | None = None) -> PlayStatus | None: ...
 
     def likes(self, *, limit: int, offset: int) -> list[Like]: ...
+
+    def values(self, kind: type[V], parent: str = "") -> list[V]: ...
+
+    def value(self, kind: type[V], key: str) -> V | None: ...
+
+    def listed(
+        self, kind: type[V], place: Place, *, limit: int, feed: FeedId | None = None, played: bool | None = None
+    ) -> Listed[V]: ...
+
+    def feed_titles(self, feeds: Iterable[FeedId]) -> dict[str, str]: ...
 
     def head(self) -> Cursor: ...
 

@@ -10,9 +10,10 @@ from balados_shared import problems
 from balados_shared.edit import like, unlike
 from balados_shared.http.access import CallersLibrary
 from balados_shared.http.documented import FeedText, ItemText, reads, writes
-from balados_shared.http.paging import wanted
+from balados_shared.http.paging import CursorQuery, SinceQuery, listed_page, place_in_list, wanted
 from balados_shared.http.shapes import SUCCESS, like_shape
 from balados_shared.ids import EpisodeId, FeedId
+from balados_shared.kinds import Like
 
 MAX_PAGE = 500
 
@@ -29,9 +30,17 @@ class LikeBody(Struct, rename={"feed_url": "feedUrl"}):
 
 @get("/", scope=READ, summary="List what is liked", responses=reads())
 async def list_likes(
-    library: CallersLibrary, limit: FromQuery[int] = MAX_PAGE, offset: FromQuery[int] = 0
+    library: CallersLibrary,
+    limit: FromQuery[int] = MAX_PAGE,
+    offset: FromQuery[int] = 0,
+    cursor: CursorQuery = None,
+    since: SinceQuery = None,
 ) -> dict[str, Any]:
     page = wanted(limit, offset, most=MAX_PAGE)
+    place = place_in_list(cursor, since)
+    if place is not None:
+        listed = library.listed(Like, place, limit=page.limit)
+        return listed_page("likes", listed, like_shape) | {"has_more": listed.after is not None}
     found = library.likes(limit=page.limit + 1, offset=page.offset)
     return {"likes": [like_shape(like) for like in found[: page.limit]], "has_more": len(found) > page.limit}
 

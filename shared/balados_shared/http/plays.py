@@ -1,6 +1,8 @@
 """`/api/v1/play`: where somebody is in an episode (protocol sheet, section 3.4)."""
 
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, TypedDict
 
 from litestar import Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -10,13 +12,21 @@ from balados_shared import problems
 from balados_shared.edit import progress
 from balados_shared.http.access import CallersLibrary, LibraryAccess, Pace
 from balados_shared.http.documented import FeedText, ItemText, PositionSeconds, reads, writes
-from balados_shared.http.paging import wanted
+from balados_shared.http.naming import named_episode
+from balados_shared.http.paging import CursorQuery, SinceQuery, listed_page, place_in_list, wanted
 from balados_shared.http.shapes import SUCCESS, play_shape
 from balados_shared.ids import EpisodeId, FeedId
+from balados_shared.kinds import PlayStatus
 
 MAX_PAGE = 100
 
 PlayerState = Literal["playing", "paused", "seeked", "ended"]
+
+
+class _Chosen(TypedDict):
+    feed: FeedId | None
+    played: bool | None
+
 
 READ, WRITE = "user.plays.read", "user.plays.write"
 
@@ -56,16 +66,22 @@ async def list_play_statuses(
     feed: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
     offset: FromQuery[int] = 0,
+    cursor: CursorQuery = None,
+    since: SinceQuery = None,
 ) -> dict[str, Any]:
     page = wanted(limit, offset, most=MAX_PAGE)
-    statuses, total = library.play_statuses(
-        feed=FeedId.read(feed) if feed else None,
-        played=None if played is None else played == "true",
-        limit=page.limit,
-        offset=page.offset,
-    )
+    chosen: _Chosen = {
+        "feed": FeedId.read(feed) if feed else None,
+        "played": None if played is None else played == "true",
+    }
+    place = place_in_list(cursor, since)
+    if place is not None:
+        listed = library.listed(PlayStatus, place, limit=page.limit, **chosen)
+        return listed_page("play_statuses", listed, _shaping(library, listed.values))
+    statuses, total = library.play_statuses(**chosen, limit=page.limit, offset=page.offset)
     pagination = {"limit": page.limit, "offset": page.offset, "total": total}
-    return {"play_statuses": [play_shape(status) for status in statuses], "pagination": pagination}
+    shape = _shaping(library, statuses)
+    return {"play_statuses": [shape(status) for status in statuses], "pagination": pagination}
 
 
 @get("/{feed:str}/{item:str}", scope=READ, summary="Show where one episode stands", responses=reads(404))
@@ -76,7 +92,7 @@ async def show_play_status(
     status = library.play_status(EpisodeId.read(item, named), named)
     if status is None:
         raise problems.not_found("Nothing is known of this episode yet")
-    return play_shape(status)
+    return _shaping(library, [status])(status)
 
 
 @post("/", status_code=200, scope=WRITE, summary="Report a position", responses=writes())
@@ -102,21 +118,16 @@ async def set_position(
 ) -> dict[str, str]:
     if data.position is None:
         raise problems.bad_request("Missing required parameters: position")
-    named, episode = _named_episode(library, feed or data.rss_source_feed, item)
+    named, episode = named_episode(library, feed or data.rss_source_feed, item)
     wish = progress(named, episode, position=data.position, played=data.played, duration=data.duration)
     await library.change(wish, _pace(data.state))
     return SUCCESS
 
 
-def _named_episode(library: LibraryAccess, feed: str | None, item: str) -> tuple[FeedId, EpisodeId]:
-    """Find the feed of an episode that a path names without it: the newest match (DESIGN.md section 3)."""
-    if feed:
-        named = FeedId.read(feed)
-        return named, EpisodeId.read(item, named)
-    status = library.play_status(EpisodeId.read(item))
-    if status is None:
-        raise problems.not_found("Nothing is known of this episode yet; say its feed too (rss_source_feed)")
-    return status.rss_source_feed, status.rss_source_item
+def _shaping(library: LibraryAccess, statuses: Sequence[PlayStatus]) -> Callable[[PlayStatus], dict[str, Any]]:
+    """Return what shapes these statuses, with the titles of their feeds."""
+    titles = library.feed_titles(status.rss_source_feed for status in statuses)
+    return partial(play_shape, user_id=library.user_id, titles=titles)
 
 
 def _pace(state: PlayerState) -> Pace:

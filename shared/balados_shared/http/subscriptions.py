@@ -1,17 +1,22 @@
 """`/api/v1/subscriptions`: what is followed (protocol sheet, section 3.4)."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Router, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from balados_shared import problems
 from balados_shared.edit import subscribe, unsubscribe
 from balados_shared.http.access import CallersLibrary
 from balados_shared.http.documented import FeedText, reads, writes
+from balados_shared.http.paging import CursorQuery, SinceQuery, listed_page, place_in_list, wanted
 from balados_shared.http.shapes import SUCCESS, subscription_shape
 from balados_shared.ids import FeedId
+from balados_shared.kinds import Subscription
+
+MAX_PAGE = 500
 
 READ, WRITE = "user.subscriptions.read", "user.subscriptions.write"
 
@@ -27,8 +32,19 @@ class SubscribeBody(Struct, rename={"feed_url": "feedUrl"}):
 
 
 @get("/", scope=READ, summary="List what is subscribed to", responses=reads())
-async def list_subscriptions(library: CallersLibrary) -> dict[str, Any]:
-    return {"subscriptions": [subscription_shape(subscription) for subscription in library.subscriptions()]}
+async def list_subscriptions(
+    library: CallersLibrary,
+    limit: FromQuery[int] = MAX_PAGE,
+    cursor: CursorQuery = None,
+    since: SinceQuery = None,
+) -> dict[str, Any]:
+    shape = partial(subscription_shape, user_id=library.user_id)
+    place = place_in_list(cursor, since)
+    if place is not None:
+        listed = library.listed(Subscription, place, limit=wanted(limit, 0, most=MAX_PAGE).limit)
+        return listed_page("subscriptions", listed, shape)
+    # Without a cursor the documented answer holds them all.
+    return {"subscriptions": [shape(subscription) for subscription in library.subscriptions()]}
 
 
 @post("/", status_code=200, scope=WRITE, summary="Subscribe to a feed", responses=writes())

@@ -1,13 +1,14 @@
 """The library of one account, as a program reads it: each method is one short question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from sqlite3 import Connection
 from typing import TypeVar, cast
 
 from balados_shared.cursor import Cursor
 from balados_shared.fingerprint import fingerprint
 from balados_shared.ids import EpisodeId, FeedId
-from balados_shared.kinds import Like, PlayStatus, Subscription
+from balados_shared.kinds import Like, PlayStatus, Subscription, Value
+from balados_shared.places import Listed, Place
 from balados_shared.record import Record
 from balados_shared.rules import value_of
 from balados_shared.storage import log, reading
@@ -16,6 +17,9 @@ from balados_shared.storage.log import Event
 from balados_shared.storage.reading import Page
 
 T = TypeVar("T")
+V = TypeVar("V", bound=Value)
+
+_PLAYED = {None: None, True: reading.PLAYED, False: reading.NOT_PLAYED}
 
 
 class LibraryReader:
@@ -38,8 +42,7 @@ class LibraryReader:
         self, *, feed: FeedId | None, played: bool | None, limit: int, offset: int
     ) -> tuple[list[PlayStatus], int]:
         """Return a page of play statuses, newest first, and how many there are in all."""
-        where = {None: None, True: reading.PLAYED, False: reading.NOT_PLAYED}[played]
-        chosen = {"kind": PlayStatus, "parent": feed or "", "where": where}
+        chosen = {"kind": PlayStatus, "parent": feed or "", "where": _PLAYED[played]}
         page = self._read(reading.listing, **chosen, limit=limit, offset=offset)
         return cast("list[PlayStatus]", page), self._read(reading.number_of, **chosen)
 
@@ -53,6 +56,32 @@ class LibraryReader:
     def likes(self, *, limit: int, offset: int) -> list[Like]:
         """Return a page of what is liked, newest first."""
         return cast("list[Like]", self._read(reading.listing, kind=Like, limit=limit, offset=offset))
+
+    def values(self, kind: type[V], parent: str = "") -> list[V]:
+        """Return all of a kind that is there, newest first; with `parent` (a key) only what belongs to it."""
+        return cast("list[V]", self._read(reading.listing, kind=kind, parent=parent))
+
+    def value(self, kind: type[V], key: str) -> V | None:
+        """Return what a record says, also of what was removed."""
+        record = self.record(kind.kind, key)
+        return cast("V", value_of(record)) if record else None
+
+    def listed(
+        self,
+        kind: type[V],
+        place: Place,
+        *,
+        limit: int,
+        feed: FeedId | None = None,
+        played: bool | None = None,
+    ) -> Listed[V]:
+        """Return part of a list from a place on (`reading.listed`). `played` asks for play statuses only."""
+        chosen = {"kind": kind, "parent": feed or "", "where": _PLAYED[played]}
+        return self._read(reading.listed, **chosen, place=place, limit=limit)
+
+    def feed_titles(self, feeds: Iterable[FeedId]) -> dict[str, str]:
+        """Return the titles of feeds, as far as they are known."""
+        return self._read(reading.titles, feeds=set(feeds))
 
     def record(self, kind: str, key: str) -> Record | None:
         """Return any record, also of what was removed."""

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from balados_shared.cursor import Cursor
 from balados_shared.kinds import BY_KIND, PlayStatus, Value
-from balados_shared.places import Arrivals, Newest, Place
+from balados_shared.places import Arrivals, Listed, Newest, Place
 from balados_shared.record import Record
 from balados_shared.rules import value_of
 from balados_shared.storage.rows import read_row
-
-V = TypeVar("V", bound=Value)
 
 
 class Row(NamedTuple):
@@ -30,14 +28,6 @@ class Page(Struct, frozen=True):
     rows: list[Row]
     cursor: Cursor
     more: bool
-
-
-class Listed(Struct, Generic[V], frozen=True):
-    """A part of a list. `after` is where to go on, None at the end; `stamp` is what to ask for later arrivals from."""
-
-    values: list[V]
-    after: Place | None
-    stamp: int
 
 
 def head(connection: Connection, account: int) -> Cursor:

@@ -1,12 +1,13 @@
-"""A real server in a child process, one for each test file, or one of a test's own."""
+"""A real server in a child process, one for each test file, or one of a test's own; and the shared routes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from support.http_child import HttpChild
+from support.routes import Routes, open_routes
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -39,3 +40,10 @@ def client(child: HttpChild) -> Iterator[httpx.Client]:
     headers = {"Accept-Encoding": "identity"}
     with httpx.Client(base_url=child.url, headers=headers, timeout=10, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+async def routes(tmp_path: Path) -> AsyncIterator[Routes]:
+    """The routes of an empty library."""
+    async with open_routes(tmp_path) as routes:
+        yield routes
