@@ -11,10 +11,12 @@ from sqlite3 import Connection
 
 from msgspec import Struct
 
+from balados_relay.accounts.bearers import Bearers, is_signed
 from balados_relay.accounts.single_use import SINGLE_USE_LIFETIME, UsedTokens
 from balados_relay.accounts.verified import Verified, VerifiedTokens
 from balados_relay.storage import accounts as storage
 from balados_relay.storage.accounts import Grant
+from balados_relay.storage.apps import Bearer
 from balados_shared import problems
 from balados_shared.storage.database import Database
 from balados_shared.times import HOUR, SECOND
@@ -50,9 +52,10 @@ class Caller(Struct, frozen=True, kw_only=True):
 class Callers:
     """Tells callers by their tokens. `clock` gives milliseconds."""
 
-    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int], bearers: Bearers) -> None:
         self._database = database
         self._clock = clock
+        self._bearers = bearers
         self._verified = VerifiedTokens()
         self._used_up = UsedTokens()
         self._noted: dict[tuple[int, str], int] = {}
@@ -63,12 +66,22 @@ class Callers:
     def authenticate(self, token: str) -> Caller:
         """Return who signed a token. Raises Problem 401."""
         now = self._clock()
+        if not is_signed(token):
+            return self._bearer(token, now)
         try:
             grant, claims = self._check(token, now)
         except InvalidToken:
             raise problems.unauthorized() from None
         self._note_use(grant, now)
         return _caller(grant, claims)
+
+    def _bearer(self, token: str, now: int) -> Caller:
+        found = self._bearers.find(token, now)
+        if found is None:
+            raise problems.unauthorized()
+        grant, bearer = found
+        self._note_use(grant, now)
+        return _bearer_caller(grant, bearer, self._bearers.user_id(grant.account))
 
     def claim_once(self, caller: Caller) -> None:
         """Use up a token that lives at most five minutes and has an id. Raises Problem: 401 for a replay, or 429."""
@@ -119,4 +132,19 @@ def _caller(grant: Grant, claims: Claims) -> Caller:
         token_id=claims.token_id,
         expires=claims.expires * SECOND,
         lifetime=claims.lifetime,
+    )
+
+
+def _bearer_caller(grant: Grant, bearer: Bearer, user_id: str) -> Caller:
+    """Each token is a device of its own, and is shown many times."""
+    return Caller(
+        account=grant.account,
+        user_id=user_id,
+        app_id=grant.app_id,
+        device_id=bearer.device_id,
+        device_name=bearer.device_name,
+        scopes=tuple(grant.scopes.split()),
+        token_id=None,
+        expires=bearer.expires,
+        lifetime=bearer.expires - bearer.created,
     )

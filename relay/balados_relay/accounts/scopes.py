@@ -5,7 +5,14 @@ Law: what was granted decides, never what a token says of itself.
 
 from collections.abc import Iterable
 
-_FAMILIES = ("subscriptions", "plays", "likes", "playlists", "collections", "privacy")
+_FAMILIES = {
+    "subscriptions": "what you subscribe to",
+    "plays": "what you play and how far you are",
+    "likes": "what you like",
+    "playlists": "your playlists",
+    "collections": "your collections",
+    "privacy": "who may see what you do",
+}
 
 DEFINED: frozenset[str] = frozenset(
     [
@@ -28,6 +35,28 @@ def is_requestable(scope: str) -> bool:
 def allows(granted: Iterable[str], required: str) -> bool:
     """Whether any of the granted scopes opens what `required` names."""
     return any(_satisfies(scope, required) for scope in granted)
+
+
+def described(scope: str) -> str:
+    """Say in plain words what a scope opens, as the end of "It could …"."""
+    if scope in _WHOLE:
+        return _WHOLE[scope]
+    family, _, access = scope.removeprefix("user.").partition(".")
+    if scope not in DEFINED or family not in _FAMILIES:
+        return f"do all that “{scope}” stands for"
+    return f"{_VERBS[access]} {_FAMILIES[family]}"
+
+
+_VERBS = {"": "read and change", "read": "read", "write": "change"}
+
+_WHOLE = {
+    "*": "read and change everything of yours, and manage your apps",
+    "user": "read and change everything of yours, and manage your apps",
+    "user.*": "read and change everything of yours",
+    "user.sync": "keep in step with your library: read and change all of it",
+    **dict.fromkeys(["*.read", "user.read", "user.*.read"], "read everything of yours"),
+    **dict.fromkeys(["*.write", "user.write", "user.*.write"], "change everything of yours"),
+}
 
 
 def _is_pattern(scope: str) -> bool:

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from sqlite3 import Connection
 
+from balados_relay.accounts.bearers import Bearers
 from balados_relay.accounts.callers import Caller, Callers
 from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read_code
 from balados_relay.accounts.pairing import Applicant, Paired, invite, redeem
 from balados_relay.accounts.tries import CodeTries
 from balados_relay.storage import accounts as storage
+from balados_relay.storage import apps
 from balados_relay.storage.accounts import Account, Counter, Grant
 from balados_shared import problems
+from balados_shared.authorization import Authorization
 from balados_shared.errors import InvalidInput
 from balados_shared.problems import Problem
 from balados_shared.storage.database import Database
@@ -39,7 +43,8 @@ class Accounts:
         self._clock = clock
         self._random_bytes = random_bytes
         self._tries = CodeTries()
-        self._callers = Callers(database, clock)
+        self.bearers = Bearers(database, clock, random_bytes)
+        self._callers = Callers(database, clock, self.bearers)
         self.on_revoked: list[Callable[[int, str], None]] = []
 
     async def invite(self, name: str) -> str:
@@ -79,6 +84,10 @@ class Accounts:
             raise Problem(400, "INVALID_CODE", _INVALID_CODE)
         self._tries.was_right(begun)
         return paired
+
+    def now(self) -> int:
+        """Return the time in milliseconds."""
+        return self._clock()
 
     def authenticate(self, token: str) -> Caller:
         """Return who signed a token. Raises Problem 401, always the same."""
@@ -124,11 +133,45 @@ class Accounts:
 
     async def _revoke(self, account: int, app_id: str) -> bool:
         now = self._clock()
-        revoked = await self._database.write(lambda conn: storage.revoke_grant(conn, account, app_id, now))
+
+        def revoke(connection: Connection) -> bool:
+            apps.forget_bearers(connection, account, app_id)
+            return storage.revoke_grant(connection, account, app_id, now)
+
+        revoked = await self._database.write(revoke)
         if revoked:
-            for tell in self.on_revoked:
-                tell(account, app_id)
+            self._tell_revoked(account, app_id)
         return revoked
+
+    def apps(self, account: int) -> list[Grant]:
+        """Return the apps and devices that may speak for an account, the newest first."""
+        return self._database.read(lambda conn: apps.list_active(conn, account))
+
+    def app(self, account: int, app_id: str) -> Grant | None:
+        """Return what an app id of an account has or had."""
+        return self._database.read(lambda conn: storage.get_grant(conn, account, app_id))
+
+    async def consent(self, account: int, asked: Authorization) -> None:
+        """Grant what an app asks for. What another key had under that app id before, it has no more."""
+        before = self.app(account, asked.app_id)
+        grant = Grant(
+            account=account,
+            app_id=asked.app_id,
+            public_key=asked.public_key,
+            device_name=asked.name,
+            created=self._clock(),
+            name=asked.name,
+            url=asked.url,
+            image=asked.image,
+            scopes=" ".join(asked.scopes),
+        )
+        await self._database.write(lambda conn: apps.put_grant(conn, grant))
+        if before is not None and (before.public_key, before.scopes) != (grant.public_key, grant.scopes):
+            self._tell_revoked(account, asked.app_id)  # its open connections stand on what was granted before
+
+    def _tell_revoked(self, account: int, app_id: str) -> None:
+        for tell in self.on_revoked:
+            tell(account, app_id)
 
     def _account(self, name: str) -> Account:
         account = self._database.read(lambda conn: storage.find_account(conn, name))

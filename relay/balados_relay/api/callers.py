@@ -17,12 +17,17 @@ from balados_shared import problems
 
 async def only_callers(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let in who shows a good token, before anything else of a request is read. Raises Problem 401 or 403."""
-    accounts: Accounts = request.app.state.accounts
-    caller = accounts.authenticate(bearer_token(request))
+    caller = authenticated(request)
     scope = handler.opt.get("scope")
     if scope is not None and not allows(caller.scopes, scope):
         raise problems.forbidden()
     request.state.caller = caller
+
+
+def authenticated(request: ASGIConnection[Any, Any, Any, Any]) -> Caller:
+    """Return who shows a good token. Raises Problem 401."""
+    accounts: Accounts = request.app.state.accounts
+    return accounts.authenticate(bearer_token(request))
 
 
 async def caller_of(request: Request[Any, Any, Any]) -> Caller:

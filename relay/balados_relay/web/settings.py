@@ -19,6 +19,7 @@ from balados_relay.web.pages import page, see_other
 from balados_relay.web.session import Person, browser_of
 from balados_shared import problems
 from balados_shared.errors import InvalidInput, Refused
+from balados_shared.http.paging import LAST_ROW
 from balados_shared.storage.database import Database
 
 Page = Response[Any]
@@ -57,7 +58,7 @@ async def change_password(
 
 @post("/settings/sessions/{session:int}/end")
 async def end_session(session: FromPath[int], person: NamedDependency[Person], people: NamedDependency[People]) -> Page:
-    if not await people.end_session(person, session):
+    if abs(session) > LAST_ROW or not await people.end_session(person, session):
         raise problems.not_found("There is no such session.")
     return see_other("/settings?done=session")
 

@@ -2,6 +2,7 @@
 
 from litestar.types import ControllerRouterHandler
 
+from balados_relay.web.authorize import consent
 from balados_relay.web.doors import doors
 from balados_relay.web.home import show_dashboard
 from balados_relay.web.router import pages
@@ -11,7 +12,7 @@ from balados_relay.web.static_files import static_file
 
 site: tuple[ControllerRouterHandler, ...] = (
     pages(*doors),
-    pages(show_dashboard, *for_everybody, guards=[only_people]),
+    pages(show_dashboard, *consent, *for_everybody, guards=[only_people]),
     pages(*for_owners, guards=[only_owners]),
     static_file,
 )
