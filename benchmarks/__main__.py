@@ -14,7 +14,18 @@ import msgspec
 
 from balados_shared import terminal
 from balados_shared.http.server import run
-from benchmarks import first_sync, incremental_sync, position_write, propagation, start, traffic
+from benchmarks import (
+    first_sync,
+    incremental_sync,
+    live_fanout,
+    live_idle,
+    many_devices,
+    position_write,
+    propagation,
+    start,
+    token_overhead,
+    traffic,
+)
 from benchmarks.report import HEADS, NUMBERS, Figure, cells
 
 QUESTIONS: dict[str, Callable[[bool], Awaitable[list[Figure]]]] = {
@@ -22,6 +33,10 @@ QUESTIONS: dict[str, Callable[[bool], Awaitable[list[Figure]]]] = {
     "propagation": propagation.measure,
     "first_sync": first_sync.measure,
     "incremental_sync": incremental_sync.measure,
+    "live_idle": live_idle.measure,
+    "live_fanout": live_fanout.measure,
+    "token_overhead": token_overhead.measure,
+    "many_devices": many_devices.measure,
     "start": start.measure,
     "traffic": traffic.measure,
 }

@@ -35,7 +35,11 @@ class Api:
 
     async def post(self, path: str, body: Any = None) -> Any:
         """Send JSON to a resource below `/api/v1`."""
-        return await self._request("POST", path, msgspec.json.encode(body if body is not None else {}))
+        return await self.send(path, msgspec.json.encode(body if body is not None else {}))
+
+    async def send(self, path: str, body: bytes) -> Any:
+        """Send a JSON text to a resource below `/api/v1`."""
+        return await self._request("POST", path, body)
 
     def close(self) -> None:
         """Hang up."""

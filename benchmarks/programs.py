@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,9 +57,10 @@ def relay(data_dir: Path, *, port: int = 0) -> Iterator[Program]:
 
 
 @contextmanager
-def bare_server(*, port: int = 0) -> Iterator[Program]:
-    """Run the bare Litestar app on the same server set-up."""
-    with _running([sys.executable, "-m", "benchmarks.bare_server", str(port)], Path()) as program:
+def bare_server(*, port: int = 0, store: Path | None = None) -> Iterator[Program]:
+    """Run the bare Litestar app on the same server set-up; with a `store` it can also commit rows to that file."""
+    command = [sys.executable, "-m", "benchmarks.bare_server", str(port), *([str(store)] if store else [])]
+    with _running(command, Path()) as program:
         yield program
 
 
@@ -94,11 +96,14 @@ def _script(name: str) -> list[str]:
 @contextmanager
 def _running(command: list[str], data_dir: Path) -> Iterator[Program]:
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    line = process.stdout.readline().split()
-    if not line or line[0] != "ready":
-        raise RuntimeError(f"{command!r} did not start (status {process.wait(SECONDS_TO_START)})")
+    with tempfile.TemporaryFile() as log:  # a request is logged, as it would be; but not on this terminal
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout
+        line = process.stdout.readline().split()
+        if not line or line[0] != "ready":
+            status = process.wait(SECONDS_TO_START)
+            log.seek(0)
+            raise RuntimeError(f"{command!r} did not start (status {status})\n{log.read().decode(errors='replace')}")
     program = Program(process, line[1], data_dir, time.perf_counter() - begun)
     try:
         yield program

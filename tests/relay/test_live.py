@@ -96,16 +96,17 @@ async def test_a_message_that_is_no_exchange_is_refused_with_its_number(phone: L
     assert (result["id"], result["status"], result["error"]["status"]) == (9, "error", 400)
 
 
-async def test_a_position_without_a_number_is_refused(phone: Line, relay: Relay) -> None:
+async def test_a_device_that_may_only_sync_cannot_record_a_play(phone: Line, relay: Relay) -> None:
     reply = await phone.say(type="record_play", feed=FEED, item="x", position=1, opid=5)
-    assert (reply["error"]["code"], reply["opid"]) == ("DISPATCH_ERROR", 5)
+    assert (reply["error"]["code"], reply["opid"]) == ("INVALID_TOKEN", 5)
     assert library(relay).head().revision == 0
 
 
 async def test_a_second_connection_of_a_device_replaces_the_first(phone: Line, url: str) -> None:
     async with line_of(phone.app, url) as second:
-        assert await phone.close_code() == 4409
+        assert "cursor" in await phone.sync()
         assert "cursor" in await second.sync(subscription())
+        assert await phone.close_code() == 4409
 
 
 async def test_devices_of_one_account_stand_side_by_side(phone: Line, laptop: Line) -> None:
@@ -122,6 +123,13 @@ async def test_a_revoked_device_is_cut_off_at_once_and_the_others_stay(
     with pytest.raises(AssertionError):
         async with line_of(phone.app, url):
             pytest.fail("a revoked key was let in")
+
+
+async def test_an_account_that_goes_is_cut_off_whole(phone: Line, laptop: Line, relay: Relay, url: str) -> None:
+    async with line_of(await App.paired(relay, "Bob", "bobs"), url) as stranger:
+        relay.connections.cut_off(1)
+        assert await phone.close_code() == await laptop.close_code() == 4401
+        assert "cursor" in await stranger.sync()
 
 
 async def test_a_token_opens_one_connection(relay: Relay, url: str) -> None:

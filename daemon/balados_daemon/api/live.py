@@ -10,13 +10,16 @@ from balados_daemon.library_service import LibraryService
 from balados_shared import problems
 from balados_shared.http.access import Exchanged
 from balados_shared.http.hub import Hub
-from balados_shared.http.live import LiveConnection, Message
+from balados_shared.http.live import LiveConnection
+from balados_shared.http.live_messages import Message
 
 Admits = Callable[[object], bool]
 
 
 class Player:
-    """A local program that has shown the token."""
+    """A local program that has shown the token, and may do everything."""
+
+    may_play = may_sync = fractions = True
 
     def __init__(self, library: LibraryService) -> None:
         self.library = library

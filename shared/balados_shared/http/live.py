@@ -5,7 +5,7 @@ them: after `subscribe` the connection follows the library and gets `sync_update
 cursor behind them and the cursor before; a device also sends `sync`, which is `POST /api/v1/sync` without a request.
 
 Law: what a connection is told is what it lacks, read when it is ready to hear it. So nothing is queued for a slow
-listener, and a burst reaches it as one message.
+listener, a burst reaches it as one message, and nobody waits for anybody else.
 """
 
 import asyncio
@@ -20,23 +20,20 @@ from balados_shared.cursor import Cursor
 from balados_shared.edit import progress
 from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.http.access import Exchanged, LibraryAccess, Pace
+from balados_shared.http.flood import ConnectionLimit, Flooding
 from balados_shared.http.hub import Hub
+from balados_shared.http.live_messages import LiveProblem, Message, check_auth, read_message, read_play
 from balados_shared.http.problems import problem_of
+from balados_shared.http.websockets import KNOWN
 from balados_shared.ids import EpisodeId, FeedId
 from balados_shared.problems import Problem
-from balados_shared.times import Instant
-from balados_shared.wire import decode_json, encode_answer, encode_json
+from balados_shared.wire import encode_json
 
 AUTH_SECONDS = 10
 AUTH_TRIES = 3
-AUTH_LENGTH = 65_536
-"""Characters of a message from somebody who has shown nothing yet: the documented frame (protocol sheet, section 6)."""
-PAGE = 500
 
-UNAUTHORIZED, REPLACED = 4401, 4409
-"""Close codes: not (or no longer) allowed; another connection of the same device took over."""
-
-Message = dict[str, Any]
+UNAUTHORIZED, REPLACED, FLOODING = 4401, 4409, 4429
+"""Close codes: not (or no longer) allowed; another connection of the same device took over; far too many messages."""
 
 
 class Guest(Protocol):
@@ -51,6 +48,21 @@ class Guest(Protocol):
     @property
     def library(self) -> LibraryAccess: ...
 
+    @property
+    def may_play(self) -> bool:
+        """Whether they may record plays."""
+        ...
+
+    @property
+    def may_sync(self) -> bool:
+        """Whether they may follow the library and exchange changes: one of our own devices, or an app like one."""
+        ...
+
+    @property
+    def fractions(self) -> bool:
+        """Whether they may name a fraction of a second even where the documented message knows whole ones only."""
+        ...
+
     def now(self) -> int: ...
 
     async def exchange(self, text: str) -> Exchanged:
@@ -58,28 +70,30 @@ class Guest(Protocol):
         ...
 
 
-class LiveProblem(Exception):
-    """An error reply that leaves the connection open."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+Admit = Callable[[Message], Awaitable[Guest]]
+"""Answers an `auth` message with its guest. Raises LiveProblem, or Problem for a token that is no good."""
 
 
 class LiveConnection:
-    """One open connection, from its greeting to its end."""
+    """One open connection, from its greeting to its end. Without a `limit` it may say as much as it likes."""
 
     def __init__(
-        self, socket: WebSocket[Any, Any, Any], hub: Hub, admit: Callable[[Message], Awaitable[Guest]]
+        self, socket: WebSocket[Any, Any, Any], hub: Hub, admit: Admit, limit: ConnectionLimit | None = None
     ) -> None:
         self._socket = socket
         self._hub = hub
         self._admit = admit
-        self._subscribed = False
+        self._limit = limit
         self._cursor: Cursor | None = None
+        self._subscribed = False
         # News and answers take turns, so that they reach the device in the order of the library's history.
         self._turn = asyncio.Lock()
+        self._guest: Guest
+        self._serving: asyncio.Task[Any] | None = None
+        # A task for each connection that waits for news would be dear; one is made when there are some.
+        self._telling: asyncio.Task[None] | None = None
+        self._has_news = False
+        self._failure: BaseException | None = None
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
@@ -87,20 +101,38 @@ class LiveConnection:
         with suppress(WebSocketDisconnect):
             welcome = "Balados Sync live connection ready. Send auth message to authenticate."
             await self._send({"status": "connected", "message": welcome})
-            guest = await self._authenticated()
-            if guest is None:
-                await self.close(UNAUTHORIZED, "not authenticated")
-                return
-            with self._hub.listening(guest.account) as news:
-                async with asyncio.TaskGroup() as tasks:
-                    follower = tasks.create_task(self._follow(guest, news))
-                    await self._serve(guest, news)
-                    follower.cancel()
+            try:
+                await self._serve()
+            except Flooding:
+                await self.close(FLOODING, "far too many messages")
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection with a reason that the other side can read."""
-        with suppress(RuntimeError, WebSocketDisconnect):
+        with suppress(RuntimeError, OSError, WebSocketDisconnect):
             await self._socket.close(code=code, reason=reason)
+
+    async def _serve(self) -> None:
+        guest = await self._authenticated()
+        if guest is None:
+            await self.close(UNAUTHORIZED, "not authenticated")
+            return
+        self._guest = guest
+        self._serving = asyncio.current_task()
+        self._hub.add(guest.account, self._wake)
+        try:
+            while True:
+                await self._answer_next(guest)
+        except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            self._serving = None
+            self._hub.remove(guest.account, self._wake)
+            if self._telling is not None:
+                self._telling.cancel()
+
+    # Who it is
 
     async def _authenticated(self) -> Guest | None:
         """Wait for a good `auth` message; None after too many bad ones, or too long a wait."""
@@ -113,8 +145,8 @@ class LiveConnection:
 
     async def _try_to_authenticate(self) -> Guest | None:
         try:
-            message, _ = await self._receive(at_most=AUTH_LENGTH)
-            _check_auth(message)
+            message = read_message(await self._receive())
+            check_auth(message)
             guest = await self._admit(message)
         except LiveProblem as problem:
             await self._complain(problem)
@@ -122,28 +154,37 @@ class LiveConnection:
         except Problem:
             await self._complain(LiveProblem("INVALID_TOKEN", "Invalid or revoked token"))
             return None
+        if guest.may_sync:
+            self._become_known()
         await self._send({"status": "ok", "message": "Authenticated successfully", "data": {"user_id": guest.user_id}})
         return guest
 
-    async def _serve(self, guest: Guest, news: asyncio.Event) -> None:
-        """Answer messages until the other side is gone."""
-        while True:
-            message: Message = {}
-            try:
-                message, text = await self._receive()
-                await self._answer(guest, message, text)
-                news.set()  # it may lack something now that it did not before
-            except WebSocketDisconnect:
-                return
-            except LiveProblem as problem:
-                await self._complain(problem, message)
+    def _become_known(self) -> None:
+        """Lift the bounds for strangers."""
+        if self._limit is not None:
+            self._limit.is_device()
+        extensions: Any = self._socket.scope.get("extensions") or {}
+        if KNOWN in extensions:
+            extensions[KNOWN]()
+
+    # What it says
+
+    async def _answer_next(self, guest: Guest) -> None:
+        message: Message = {}
+        try:
+            text = await self._receive()
+            message = read_message(text)
+            await self._answer(guest, message, text)
+            self._wake()  # it may lack something now that it did not before
+        except LiveProblem as problem:
+            await self._complain(problem, message)
 
     async def _answer(self, guest: Guest, message: Message, text: str) -> None:
         match message["type"]:
             case "record_play":
-                await self._record_play(guest.library, message)
+                await self._record_play(guest, message)
             case "subscribe":
-                await self._subscribe(guest.library, message)
+                await self._subscribe(guest, message)
             case "sync":
                 await self._sync(guest, message.get("id"), text)
             case "auth":
@@ -151,32 +192,40 @@ class LiveConnection:
             case unknown:
                 raise LiveProblem("INVALID_TYPE", f"Unknown message type: {unknown[:50]}")
 
-    async def _record_play(self, library: LibraryAccess, message: Message) -> None:
-        feed, item, position, played = _read_play(message)
+    async def _record_play(self, guest: Guest, message: Message) -> None:
+        if not guest.may_play:
+            raise no_scope("play recording")
+        # Who follows the library speaks our protocol, and there a position may be a fraction.
+        play = read_play(message, fractions=guest.fractions or self._subscribed)
+        if self._limit is not None and not self._limit.allows_play(guest.account):
+            raise LiveProblem("PLAY_RATE_LIMITED", "Too many play events. Limited to 10 per second.")
         try:
-            named = FeedId.read(feed)
-            wish = progress(named, EpisodeId.read(item, named), position=position, played=played)
-            await library.change(wish, Pace.PLAYING if message.get("state") == "playing" else Pace.AT_ONCE)
+            feed = FeedId.read(play.feed)
+            wish = progress(feed, EpisodeId.read(play.item, feed), position=play.position, played=play.played)
+            await guest.library.change(wish, Pace.PLAYING if message.get("state") == "playing" else Pace.AT_ONCE)
         except InvalidInput as error:
             raise LiveProblem("INVALID_ENCODING", str(error)) from None
         except BaladosError as error:
             raise LiveProblem("DISPATCH_ERROR", str(error)) from None
-        data = {"feed": feed, "item": item, "position": position, "played": played}
-        data["privacy"] = message.get("privacy")
+        data = play._asdict() | {"privacy": message.get("privacy")}
         reply = {"status": "ok", "message": "Play event recorded", "data": data, "opid": message.get("opid")}
         await self._send(reply)
 
-    async def _subscribe(self, library: LibraryAccess, message: Message) -> None:
+    async def _subscribe(self, guest: Guest, message: Message) -> None:
         """Follow the library from a cursor on, or from now on."""
-        text = message.get("cursor")
+        if not guest.may_sync:
+            raise no_scope("following changes")
+        library, text = guest.library, message.get("cursor")
         cursor = library.head() if text is None else Cursor.read(text) if isinstance(text, str) else None
         if cursor is None or not library.fits(cursor):
-            raise LiveProblem("CURSOR_UNKNOWN", "That cursor belongs to another history; start over with an empty one")
+            raise LiveProblem("CURSOR_UNKNOWN", "That cursor belongs to another history; pull with an empty one first")
         async with self._turn:
             self._subscribed, self._cursor = True, cursor
             await self._send({"status": "ok", "message": "Subscribed", "data": {"cursor": cursor.write()}})
 
     async def _sync(self, guest: Guest, number: Any, text: str) -> None:
+        if self._limit is not None and (delay := self._limit.delay(len(text))):
+            await asyncio.sleep(delay)
         frame = {"type": "sync_result", "id": number}
         async with self._turn:
             try:
@@ -188,73 +237,70 @@ class LiveConnection:
                 return
             # A device that pulls page by page is not told the same pages besides.
             self._cursor = done.cursor if self._subscribed and not done.more else None
-            await self._send_text(encode_json(frame)[:-1] + b"," + done.body[1:])
+            await self._send_text((encode_json(frame)[:-1] + b"," + done.body[1:]).decode())
 
-    async def _follow(self, guest: Guest, news: asyncio.Event) -> None:
-        with suppress(WebSocketDisconnect):
-            while True:
-                await news.wait()
-                news.clear()
+    # What it is told
+
+    def _wake(self) -> None:
+        """There may be news. Called within the event loop, for every change of the library."""
+        self._has_news = self._cursor is not None
+        if self._has_news and self._telling is None:
+            self._telling = asyncio.create_task(self._tell_news())
+            self._telling.add_done_callback(self._told)
+
+    async def _tell_news(self) -> None:
+        try:
+            while self._has_news:
+                self._has_news = False
                 async with self._turn:
-                    await self._send_news(guest)
+                    await self._tell_all()
+        except WebSocketDisconnect:
+            pass  # who reads finds out as well
+        finally:
+            self._telling = None
 
-    async def _send_news(self, guest: Guest) -> None:
-        more = self._cursor is not None
+    async def _tell_all(self) -> None:
+        guest, more = self._guest, True
         while more and self._cursor is not None:
-            page = guest.library.changes_after(self._cursor.revision, PAGE)
-            if page.rows:
-                frame = {"type": "sync_update", "after": self._cursor.write(), "cursor": page.cursor.write()}
-                await self._send_text(encode_answer(frame | {"synced_at": Instant(guest.now())}, page.rows))
-            self._cursor, more = page.cursor, page.more
+            update = self._hub.updates.after(guest.account, guest.library, self._cursor, guest.now())
+            if update.text is not None:
+                await self._send_text(update.text)
+            self._cursor, more = update.cursor, update.more
 
-    async def _receive(self, at_most: int | None = None) -> tuple[Message, str]:
-        """Return the next message, read and as it came, or raise the documented complaint about it.
+    def _told(self, task: asyncio.Task[None]) -> None:
+        """A failure ends the connection, as one of an answer does."""
+        if not task.cancelled() and (failure := task.exception()) is not None and self._serving is not None:
+            self._failure = failure
+            self._serving.cancel()
 
-        One longer than `at_most` characters is not even read.
-        """
+    # The line
+
+    async def _receive(self) -> str:
+        """Return the next message as it came. Raises LiveProblem for one that is not taken."""
         frame = await self._socket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(detail="gone", code=frame.get("code") or 1000)
+        if self._limit is not None and not self._limit.allows():
+            raise LiveProblem("CONNECTION_RATE_LIMITED", "Too many messages. Limited to 10 per second.")
         text = frame.get("text")
         if not isinstance(text, str):
             raise LiveProblem("INVALID_FORMAT", "Only text frames are understood")
-        if at_most is not None and len(text) > at_most:
-            raise LiveProblem("INVALID_FORMAT", "Authenticate first; that message is too long")
-        try:
-            message = decode_json(text)
-        except InvalidInput:
-            raise LiveProblem("INVALID_JSON", "Invalid JSON format") from None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise LiveProblem("INVALID_TYPE", "Message must have a type field")
-        return message, text
+        return text
 
     async def _complain(self, problem: LiveProblem, message: Message | None = None) -> None:
         opid = {"opid": message.get("opid")} if message and message.get("type") == "record_play" else {}
         await self._send({"status": "error", "error": {"message": problem.message, "code": problem.code}, **opid})
 
     async def _send(self, message: Message) -> None:
-        await self._send_text(encode_json(message))
+        await self._send_text(encode_json(message).decode())
 
-    async def _send_text(self, body: bytes) -> None:
-        await self._socket.send({"type": "websocket.send", "text": body.decode(), "bytes": None})
-
-
-def _check_auth(message: Message) -> None:
-    if message["type"] != "auth" or not isinstance(message.get("token"), str):
-        raise LiveProblem("UNAUTHENTICATED", "Authentication required")
+    async def _send_text(self, text: str) -> None:
+        try:
+            await self._socket.send({"type": "websocket.send", "text": text, "bytes": None})
+        except OSError:  # what ASGI says to those who are gone
+            raise WebSocketDisconnect(detail="gone", code=1006) from None
 
 
-def _read_play(message: Message) -> tuple[str, str, float, bool]:
-    feed, item = message.get("feed"), message.get("item")
-    if feed is None or item is None:
-        raise LiveProblem("MISSING_FIELDS", "Missing required fields: feed, item")
-    if not isinstance(feed, str) or not isinstance(item, str):
-        raise LiveProblem("INVALID_ENCODING", "feed and item must be text")
-    position, played = message.get("position", 0), message.get("played", False)
-    if not isinstance(position, int | float) or isinstance(position, bool) or not 0 <= position <= 10_000_000:
-        raise LiveProblem("INVALID_POSITION", "position must be a number of seconds, 0 or more")
-    if not isinstance(played, bool):
-        raise LiveProblem("INVALID_PLAYED", "played must be true or false")
-    if message.get("privacy") not in (None, "public", "anonymous", "private"):
-        raise LiveProblem("INVALID_PRIVACY", "privacy must be public, anonymous or private")
-    return feed, item, position, played
+def no_scope(purpose: str) -> LiveProblem:
+    """Return the documented complaint about a grant that does not open what was asked for."""
+    return LiveProblem("INVALID_TOKEN", f"Token does not have required scopes for {purpose}")

@@ -5,6 +5,7 @@ it gone within three seconds and with success, whatever its clients are doing.
 """
 
 import asyncio
+import logging
 import signal
 import socket
 import threading
@@ -21,12 +22,10 @@ from balados_shared.http.access_log import AccessLog
 from balados_shared.http.asgi import App, Message, Receive, Scope, Send
 from balados_shared.http.dates import DateHeader
 from balados_shared.http.listening import base_url, listen
+from balados_shared.http.websockets import PONG_SECONDS, STRANGERS_PING, WebSockets
 
 GRACE = 2
 """Seconds that requests in flight get to finish once the end was asked for."""
-
-_WS_PING = 120.0
-"""Seconds. Clients ping more often; this only finds out who is gone for good."""
 
 _WS_MAX_BYTES = 16 * 1024 * 1024
 
@@ -37,16 +36,17 @@ async def serve(
     host: str,
     port: int,
     on_ready: Callable[[str], None],
-    access_log: bool = False,
+    access_level: int = logging.DEBUG,
     trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve an app until SIGINT or SIGTERM; a second signal does not wait for anything.
 
     `port` 0 takes a free one. `on_ready` is given the base URL once requests are answered. From `trusted_proxies`
-    (addresses, networks) `X-Forwarded-For` and `-Proto` are believed. Raises BaladosError when it cannot listen, and
+    (addresses, networks) `X-Forwarded-For` and `-Proto` are believed. `access_level` is that of the log's lines on
+    requests that went well. Raises BaladosError when it cannot listen, and
     what the app's lifespan raised.
     """
-    lifespan = _Lifespan(DateHeader(AccessLog(app) if access_log else app))
+    lifespan = _Lifespan(DateHeader(AccessLog(app, access_level)))
     with listen(host, port) as listener:
         server = _Server(_config(lifespan, trusted_proxies), lifespan, lambda: on_ready(base_url(listener)))
         await server.serve_until_signalled(listener)
@@ -77,9 +77,10 @@ def _config(app: App, trusted_proxies: Sequence[str]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=WebSockets,
         ws_max_size=_WS_MAX_BYTES,
-        ws_ping_interval=_WS_PING,
+        ws_ping_interval=STRANGERS_PING,
+        ws_ping_timeout=PONG_SECONDS,
         # 24 instead of 65 KB for each idle connection, and what goes over it is short.
         ws_per_message_deflate=False,
         lifespan="on",

@@ -4,6 +4,7 @@ It writes its base URL as the first line of its standard output. Arguments: host
 """
 
 import asyncio
+import logging
 import resource
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from balados_shared.http.edge import with_edge
 from balados_shared.http.logging import configure_logging
 from balados_shared.http.problems import EXCEPTION_HANDLERS
 from balados_shared.http.server import run, serve
+from balados_shared.http.websockets import KNOWN
 from balados_shared.problems import conflict, not_found, unauthorized, unavailable
 from balados_shared.storage.errors import Busy, DiskFull
 
@@ -149,10 +151,13 @@ async def peak() -> dict[str, int]:
 
 @websocket("/live")
 async def live(socket: WebSocket[None, None, State]) -> None:
-    """Echo text."""
+    """Echo text; who said that they are one of ours may be longer about it."""
     await socket.accept()
     while True:
-        await socket.send_text(await socket.receive_text())
+        text = await socket.receive_text()
+        if text == "I am known":
+            socket.scope["extensions"][KNOWN]()  # type: ignore[index, operator]
+        await socket.send_text(text)
 
 
 @websocket("/deaf")
@@ -186,7 +191,7 @@ async def main() -> None:
     )
     edge = with_edge(app, max_bytes=MAX_BYTES, max_unpacked=MAX_UNPACKED)
     host, port = sys.argv[1], int(sys.argv[2])
-    await serve(edge, host=host, port=port, on_ready=lambda url: print(url, flush=True), access_log=True)  # noqa: T201
+    await serve(edge, host=host, port=port, on_ready=lambda url: print(url, flush=True), access_level=logging.INFO)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -160,11 +161,38 @@ def test_no_websocket_message_is_compressed_and_giants_are_refused(start: Start)
         assert live.response
         assert "sec-websocket-extensions" not in live.response.headers
         assert live.response.headers["x-request-id"]
+        live.send("I am known")
+        live.recv(timeout=5)
         live.send("x" * 15_000_000)
         assert len(live.recv(timeout=5)) == 15_000_000
         with pytest.raises(ConnectionClosed):
             live.send("x" * (16 * 1024 * 1024 + 1))
             live.recv(timeout=5)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_strangers_message_has_at_most_the_documented_length(start: Start, pieces: int) -> None:
+    child = start()
+    with open_websocket(child, "/live") as live:
+        live.send("x" * 65_536)
+        assert len(live.recv(timeout=5)) == 65_536
+        assert refusal(live, lambda: live.send(["x" * (66_000 // pieces)] * pieces)) == 1009
+
+
+def test_what_is_too_long_is_refused_before_it_has_all_come(start: Start) -> None:
+    child = start()
+    with open_websocket(child, "/live") as live:
+        begun = struct.pack("!BBQ4s", 0x81, 0xFF, 10_000_000, b"\0\0\0\0") + b"x" * 70_000
+        assert refusal(live, lambda: live.socket.sendall(begun)) == 1009
+
+
+def refusal(live: ClientConnection, say: Callable[[], None]) -> int:
+    """Say something and return the code with which the connection is closed for it."""
+    with pytest.raises(ConnectionClosed) as closed:
+        say()
+        live.recv(timeout=5)
+    assert closed.value.rcvd
+    return closed.value.rcvd.code
 
 
 def test_nothing_of_a_websocket_url_is_logged(start: Start) -> None:
