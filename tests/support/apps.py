@@ -95,10 +95,10 @@ class Line:
 
 
 @asynccontextmanager
-async def line_of(app: App, url: str) -> AsyncIterator[Line]:
-    """Open a live connection that has shown its token."""
+async def line_of(app: App, url: str, token: str | None = None) -> AsyncIterator[Line]:
+    """Open a live connection that has shown its token, or another."""
     async with connect(url.replace("http", "ws") + "/api/v1/live", proxy=None) as socket:
         line = Line(socket, app)
         assert (await line.hear())["status"] == "connected"
-        assert (await line.say(type="auth", token=app.token()))["status"] == "ok"
+        assert (await line.say(type="auth", token=token or app.token()))["status"] == "ok"
         yield line
