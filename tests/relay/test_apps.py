@@ -88,7 +88,7 @@ async def test_what_a_token_says_of_its_scopes_opens_nothing(
     headers = {"Authorization": f"Bearer {app.token(device.user_id, scopes=['*'])}"}
     assert (await client.get("/api/v1/subscriptions", headers=headers)).status_code == 200
     for method, path in (("GET", "/play"), ("POST", "/sync"), ("GET", "/apps"), ("POST", "/subscriptions")):
-        body = {} if method == "POST" else None
+        body: dict[str, str] | None = {} if method == "POST" else None
         assert (await client.request(method, f"/api/v1{path}", json=body, headers=headers)).status_code == 403
 
 
