@@ -15,17 +15,26 @@ from litestar.di import Provide
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
 from balados_relay.api import admin as admin_api
-from balados_relay.api import callers, library, limits, pairing, sync
+from balados_relay.api import apps, callers, library, limits, pairing, sync
+from balados_relay.api import gateway as gateway_api
 from balados_relay.api import live as live_api
+from balados_relay.api import proxy as proxy_api
+from balados_relay.api import public as public_api
 from balados_relay.api.live import Connections, LiveRoom
+from balados_relay.feeds.bounds import Bounds
+from balados_relay.feeds.gathering import Gathering
+from balados_relay.feeds.service import RelayFeeds
 from balados_relay.maintenance import keep_tidy
 from balados_relay.people.leaving import Leaving
 from balados_relay.people.service import People
+from balados_relay.public.service import Public
 from balados_relay.settings import Settings
 from balados_relay.sync.arrivals import Arrivals
 from balados_relay.sync.clients import Libraries
 from balados_relay.sync.stock import StockSync
 from balados_relay.web.errors import answer_anywhere
+from balados_relay.web.reference import Reference
+from balados_relay.web.session import visitor
 from balados_relay.web.site import site
 from balados_shared.http import health
 from balados_shared.http.asgi import App
@@ -34,6 +43,7 @@ from balados_shared.http.documented import openapi
 from balados_shared.http.edge import MAX_UNPACKED, with_edge
 from balados_shared.http.flood import PlayLimit
 from balados_shared.http.hub import Hub
+from balados_shared.http.illustrated import read_examples
 from balados_shared.http.requests import JsonRequest
 from balados_shared.http.safe_headers import SafeHeaders
 from balados_shared.http.server import serve
@@ -54,6 +64,8 @@ MAX_BODY = 1_000_000
 COMMAND_SECONDS = 3.0
 """How long a `balados-relay` command may hold the data directory while the relay starts."""
 
+
+EXAMPLES = [*read_examples("balados_shared.http"), *read_examples("balados_relay.api")]
 
 TOKENS = {
     "device": "A short-lived JWT that a paired device signs for each request.",
@@ -87,6 +99,9 @@ class Relay:
         self.stock = StockSync(database, clock, self.hub.announce)
         self.libraries = Libraries(database, now=clock, announce=self.hub.announce, claim=self.accounts.claim_once)
         self.admin = Admin(database, self.accounts, self.people, token, settings.public_url, clock)
+        self.feeds = RelayFeeds(Bounds(settings.fetch_allow, settings.fetch_ports), clock)
+        self.gathering = Gathering(self.feeds, clock)
+        self.public = Public(database, clock, shown=settings.public)
         self.connections = Connections()
         self.accounts.on_revoked.append(self.connections.cut_off)
         self.limits = limits.Limits(clock)
@@ -113,9 +128,11 @@ async def open_relay(settings: Settings, clock: Callable[[], int] = wall_clock) 
     """Open a data directory and put a relay together on it. The caller holds the directory's lock."""
     token = load_or_make_token(settings.token_file)
     database = await Database.open(settings.database, SCHEMAS)
+    relay = Relay(database, token, clock, settings)
     try:
-        yield Relay(database, token, clock, settings)
+        yield relay
     finally:
+        await relay.feeds.close()
         await database.close()
 
 
@@ -128,12 +145,16 @@ def create_app(relay: Relay) -> App:
             sync.router,
             library.router,
             pairing.router,
+            apps.router,
+            proxy_api.router,
+            public_api.router,
+            public_api.share_router,
             admin_api.router,
         ],
         request_max_body_size=MAX_BODY,
     )
     app = Litestar(
-        route_handlers=[api, live_api.live, *site],
+        route_handlers=[api, live_api.live, gateway_api.router, *site],
         dependencies={
             "accounts": Provide(lambda: relay.accounts, sync_to_thread=False),
             "arrivals": Provide(lambda: relay.arrivals, sync_to_thread=False),
@@ -146,12 +167,25 @@ def create_app(relay: Relay) -> App:
             "settings": Provide(lambda: relay.settings, sync_to_thread=False),
             "people": Provide(lambda: relay.people, sync_to_thread=False),
             "leaving": Provide(lambda: relay.leaving, sync_to_thread=False),
+            "feeds": Provide(lambda: relay.feeds, sync_to_thread=False),
+            "gathering": Provide(lambda: relay.gathering, sync_to_thread=False),
+            "public": Provide(lambda: relay.public, sync_to_thread=False),
+            "feed_metadata": Provide(lambda: relay.feeds, sync_to_thread=False),
         },
-        state=State({"accounts": relay.accounts, "people": relay.people, "admin": relay.admin, "limits": relay.limits}),
+        state=State(
+            {
+                "accounts": relay.accounts,
+                "people": relay.people,
+                "admin": relay.admin,
+                "limits": relay.limits,
+                "settings": relay.settings,
+                "visitor": visitor,
+            }
+        ),
         before_request=limits.limit_request,
         before_send=[limits.tell_limits],
         exception_handlers={Exception: answer_anywhere},
-        openapi_config=openapi("Balados relay", TOKENS),
+        openapi_config=openapi("Balados relay", TOKENS, examples=EXAMPLES, page=Reference(EXAMPLES)),
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,

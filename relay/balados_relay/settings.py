@@ -7,6 +7,7 @@ from msgspec import Struct
 
 DEFAULT_PORT = 2253
 DEFAULT_HOST = "127.0.0.1"
+WEB_PORTS = (80, 443)
 
 
 class Settings(Struct, frozen=True):
@@ -23,6 +24,15 @@ class Settings(Struct, frozen=True):
     """Where people reach the relay, as it stands in the links it gives them; by default where it was asked."""
     allow_origins: tuple[str, ...] = ()
     """Origins of web pages that may use the API, as browsers write them; `*` for all."""
+
+    proxy: str = "members"
+    """Whom the relay fetches feeds for: nobody (`off`), who has an account (`members`), all (`everybody`)."""
+    fetch_allow: tuple[str, ...] = ()
+    """Private addresses or networks from which feeds may be fetched all the same."""
+    fetch_ports: tuple[int, ...] = WEB_PORTS
+    """Ports at which feeds may be fetched."""
+    public: bool = False
+    """Whether everybody is shown what the people of this relay listen to, as far as they do not keep it private."""
 
     @property
     def database(self) -> Path:

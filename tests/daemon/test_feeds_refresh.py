@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from balados_daemon.app import Daemon
-from balados_daemon.feeds.errors import FeedUnavailable, NotAFeed
 from balados_daemon.feeds.refresh import FRESH
 from balados_daemon.storage.feeds import CachedEpisode, CachedFeed
+from balados_shared.feeds.errors import FeedUnavailable, NotAFeed
 from balados_shared.ids import FeedId
 from support.feed_server import FeedServer
 from support.loopback import Clock, settle, until

@@ -133,5 +133,5 @@ def test_it_ends_in_time_and_with_success_with_devices_on_the_line(programs: Pro
         began = time.monotonic()
         assert relay.stop() == 0
         assert time.monotonic() - began < 3
-    assert relay.data_dir.with_name("ending.out").read_text() == f"ready {relay.url}\n"
+    assert relay.data_dir.with_name("ending.out").read_text().startswith(f"ready {relay.url}\n")
     assert relay.log == ""

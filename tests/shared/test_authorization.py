@@ -103,7 +103,6 @@ def test_dates_are_kept() -> None:
         {"app": {"name": ""}},
         {"app": {"name": "x" * 256}},
         {"app": {"public_key": "no key"}},
-        {"app": {"public_key": pem(generate_private_key(65_537, 1_024))}},
         {"app": {"url": "javascript:alert(1)"}},
         {"app": {"image": "data:text/html,x"}},
         {"scopes": "user"},
@@ -115,6 +114,10 @@ def test_dates_are_kept() -> None:
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any]) -> None:
     assert refusal(request(**changes))
+
+
+def test_a_short_key_is_refused() -> None:
+    assert "2048 bits" in refusal(request(generate_private_key(65_537, 1_024)))
 
 
 @given(st.text(max_size=100) | st.binary(max_size=100).map(lambda raw: raw.decode("latin-1")))

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from balados_shared.storage.migrate import statements
 
-SCHEMA = resources.files("balados_shared.storage.schema").joinpath("0001_library.sql").read_text(encoding="utf-8")
+_FILES = [file for file in resources.files("balados_shared.storage.schema").iterdir() if file.name.endswith(".sql")]
+SCHEMA = "\n".join(file.read_text(encoding="utf-8") for file in sorted(_FILES, key=lambda file: file.name))
 
 
 def open_library(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ async with open_relay_at(folder, clock) as relay, serving(relay_app(relay)) as u
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -65,10 +65,12 @@ class Recorder:
 
 
 @asynccontextmanager
-async def serving(app: App, port: int = 0) -> AsyncIterator[str]:
+async def serving(app: App, port: int = 0, trusted_proxies: Sequence[str] = ()) -> AsyncIterator[str]:
     """Serve an app on a free port of loopback, in this event loop; gives its base URL."""
     urls: list[str] = []
-    task = asyncio.create_task(serve(app, host="127.0.0.1", port=port, on_ready=urls.append))
+    task = asyncio.create_task(
+        serve(app, host="127.0.0.1", port=port, on_ready=urls.append, trusted_proxies=trusted_proxies)
+    )
     try:
         await until(lambda: bool(urls) or task.done())
         yield urls[0]

@@ -58,11 +58,14 @@ class Program:
     script: ClassVar[str]
     token_file: ClassVar[str]
 
-    def __init__(self, data_dir: Path, *arguments: str, before: Sequence[str] = ()) -> None:
+    def __init__(
+        self, data_dir: Path, *arguments: str, before: Sequence[str] = (), env: dict[str, str] | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.url = ""
         self._arguments = arguments
         self._before = before
+        self._env = env
         self._log_file = data_dir.with_name(f"{data_dir.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._http: httpx.Client | None = None
@@ -75,7 +78,7 @@ class Program:
         command = [str(SCRIPTS / self.script), "up", "--data-dir", str(self.data_dir), "--port", port]
         with output.open("wb") as out, self._log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._before, *command, *self._arguments], stdout=out, stderr=log, env=_environment()
+                [*self._before, *command, *self._arguments], stdout=out, stderr=log, env=_environment(self._env)
             )
         process = self._process
         wait_until(lambda: output.read_text().endswith("\n") or process.poll() is not None, START_SECONDS)
@@ -93,6 +96,11 @@ class Program:
     def log(self) -> str:
         """What it has written to standard error since it was first started."""
         return self._log_file.read_text()
+
+    @property
+    def output(self) -> str:
+        """What it has written to standard output since it was last started."""
+        return self._log_file.with_suffix(".out").read_text()
 
     @property
     def token(self) -> str:
@@ -202,15 +210,17 @@ class Programs:
         for program in self._running:
             program.close()
 
-    def daemon(self, name: str, *arguments: str, before: Sequence[str] = ()) -> DaemonProgram:
+    def daemon(
+        self, name: str, *arguments: str, before: Sequence[str] = (), env: dict[str, str] | None = None
+    ) -> DaemonProgram:
         """Start a daemon that is called `name`."""
-        daemon = DaemonProgram(self._directory / name, "--name", name, *arguments, before=before)
+        daemon = DaemonProgram(self._directory / name, "--name", name, *arguments, before=before, env=env)
         self._running.append(daemon)
         return daemon
 
-    def relay(self, name: str = "relay") -> RelayProgram:
+    def relay(self, name: str = "relay", *arguments: str, env: dict[str, str] | None = None) -> RelayProgram:
         """Start a relay."""
-        relay = RelayProgram(self._directory / name)
+        relay = RelayProgram(self._directory / name, *arguments, env=env)
         self._running.append(relay)
         return relay
 

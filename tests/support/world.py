@@ -43,6 +43,7 @@ from balados_shared.storage import checkpoints
 from balados_shared.storage.database import Database
 from balados_shared.storage.library import Saved
 from balados_shared.storage.migrate import Schema
+from balados_shared.storage.purge import purge_all
 from balados_shared.storage.reader import LibraryReader
 from balados_shared.times import Instant
 from balados_shared.wire import SyncAnswer, decode_answer, decode_request, encode_answer, stored_record
@@ -191,8 +192,9 @@ class Program:
         return self.database.read(lambda connection: list(checkpoints.wrong_records(connection, ACCOUNT)))
 
     async def tidy(self) -> None:
-        """Fold the old part of the log and forget old tags, as the program does by itself once a day."""
+        """Fold the old part of the log, forget old tags and purge, as the program does by itself once a day."""
         await checkpoints.tidy(self.database, ACCOUNT, now=self.clock())
+        await purge_all(self.database, ACCOUNT, now=self.clock())
 
 
 class Server(Program):

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 from schemathesis import checks
 
 from balados_daemon.app import create_app as daemon_app
-from balados_daemon.feeds.errors import FeedUnavailable, Trouble
-from balados_daemon.feeds.fetch import Fetcher
 from balados_relay.app import create_app as relay_app
+from balados_shared.feeds.errors import FeedUnavailable, Trouble
+from balados_shared.feeds.fetch import Fetcher
 from support.apps import App
 from support.loopback import TOKEN, Clock, open_daemon_at, open_relay_at, serving
 from support.strategies import FEED

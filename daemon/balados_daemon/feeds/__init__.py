@@ -1,1 +1,1 @@
-"""Feeds from outside: fetched (fetch), read in a process of their own (worker, parse), kept fresh (refresh)."""
+"""Feeds, kept fresh on this device (refresh). They are fetched and read by `balados_shared.feeds`."""

@@ -6,12 +6,12 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from balados_daemon.feeds.fetch import Fetcher
-from balados_daemon.feeds.types import FeedDocument, ParsedEpisode, ParsedFeed
-from balados_daemon.feeds.worker import ParseWorker
 from balados_daemon.storage import feeds
 from balados_daemon.storage.feeds import CachedEpisode, CachedFeed, short_id
 from balados_shared.errors import BaladosError
+from balados_shared.feeds.fetch import Fetcher
+from balados_shared.feeds.types import FeedDocument, ParsedEpisode, ParsedFeed
+from balados_shared.feeds.worker import ParseWorker
 from balados_shared.ids import EpisodeId, FeedId
 from balados_shared.storage.database import Database
 from balados_shared.times import MINUTE
@@ -105,6 +105,8 @@ class Feeds:
             description=parsed.description,
             link=parsed.link,
             image=parsed.image,
+            author=parsed.author,
+            language=parsed.language,
             etag=document.etag,
             last_modified=document.last_modified,
             fetched_at=self._clock(),

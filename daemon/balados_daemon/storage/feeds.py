@@ -20,6 +20,8 @@ class CachedFeed(Struct, frozen=True, kw_only=True):
     description: str | None = None
     link: str | None = None
     image: str | None = None
+    author: str | None = None
+    language: str | None = None
     etag: str | None = None
     last_modified: str | None = None
     fetched_at: int

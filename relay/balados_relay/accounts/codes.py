@@ -23,10 +23,14 @@ def new_code(random: bytes) -> str:
     """Turn 16 random bytes into a code, as it is shown to a person."""
     if len(random) != RANDOM_BYTES:
         raise ValueError(f"a code takes {RANDOM_BYTES} random bytes")
-    # So many more bits than the code has, that the remainder favours none of them.
+    return shown(spelled(random, _LENGTH))
+
+
+def spelled(random: bytes, length: int) -> str:
+    """Turn random bytes, of which there must be many more than needed, into characters that nobody mistakes."""
+    # So many more bits than the text has, that the remainder favours none of them.
     number = int.from_bytes(random)
-    characters = [ALPHABET[number // len(ALPHABET) ** place % len(ALPHABET)] for place in range(_LENGTH)]
-    return shown("".join(characters))
+    return "".join(ALPHABET[number // len(ALPHABET) ** place % len(ALPHABET)] for place in range(length))
 
 
 def shown(code: str) -> str:
@@ -36,10 +40,20 @@ def shown(code: str) -> str:
 
 def read_code(typed: str) -> str:
     """Return the eight characters of a code typed in any case, with spaces or without the dash. Raises InvalidInput."""
-    code = _BETWEEN.sub("", normalize("NFKC", typed[:_MAX_TYPED]))
+    code = without_gaps(typed[:_MAX_TYPED])
     if len(typed) > _MAX_TYPED or not _CODE.fullmatch(code):
         raise InvalidInput("not a pairing code; they look like K7QF-M2XD")
     return code.upper()
+
+
+def without_gaps(typed: str) -> str:
+    """Return what a person typed without the spaces and dashes that are there for the eye."""
+    return _BETWEEN.sub("", normalize("NFKC", typed))
+
+
+def pairing_command(relay: str, code: str) -> str:
+    """Return what is typed on a device, or read by it off a QR code, to pair it at the address of a relay."""
+    return f"balados pair {relay.rstrip('/')} {code}"
 
 
 def hash_code(code: str) -> bytes:

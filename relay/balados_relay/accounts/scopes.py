@@ -47,6 +47,15 @@ def described(scope: str) -> str:
     return f"{_VERBS[access]} {_FAMILIES[family]}"
 
 
+def in_plain_words(scopes: Iterable[str]) -> list[str]:
+    """Say what scopes open together, without what another of them covers already."""
+    kept: list[str] = []
+    for scope in scopes:
+        if not allows(kept, scope):
+            kept = [other for other in kept if not allows([scope], other)] + [scope]
+    return list(dict.fromkeys(described(scope) for scope in kept))
+
+
 _VERBS = {"": "read and change", "read": "read", "write": "change"}
 
 _WHOLE = {

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 from balados_relay.accounts.bearers import Bearers
 from balados_relay.accounts.callers import Caller, Callers
 from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read_code
+from balados_relay.accounts.names import plain
 from balados_relay.accounts.pairing import Applicant, Paired, invite, redeem
 from balados_relay.accounts.tries import CodeTries
 from balados_relay.storage import accounts as storage
@@ -49,7 +50,7 @@ class Accounts:
 
     async def invite(self, name: str) -> str:
         """Return a new pairing code for an account, made if it is new. Raises InvalidInput for an unusable name."""
-        name = _plain(name.strip(), "an account name", _MAX_NAME)
+        name = plain(name.strip(), "an account name", _MAX_NAME)
         code, random, now = new_code(self._random_bytes(RANDOM_BYTES)), self._random_bytes(16), self._clock()
         code_hash = hash_code(read_code(code))
         await self._database.write(lambda conn: invite(conn, name, code_hash, random=random, now=now))
@@ -101,9 +102,16 @@ class Accounts:
         """Write down which grants were used since the last time. For a timer, and for the end."""
         await self._callers.save_uses()
 
+    def named(self, name: str) -> Account:
+        """Return the account of that name. Raises Problem 404."""
+        account = self._database.read(lambda conn: storage.find_account(conn, name))
+        if account is None:
+            raise problems.not_found("There is no account of that name.")
+        return account
+
     async def devices(self, name: str) -> list[Grant]:
         """Return all grants of an account, the revoked ones too. Raises Problem 404 for an unknown account."""
-        account = self._account(name)
+        account = self.named(name)
         await self.save_uses()
         return self._database.read(lambda conn: storage.list_grants(conn, account.id))
 
@@ -173,19 +181,13 @@ class Accounts:
         for tell in self.on_revoked:
             tell(account, app_id)
 
-    def _account(self, name: str) -> Account:
-        account = self._database.read(lambda conn: storage.find_account(conn, name))
-        if account is None:
-            raise problems.not_found("There is no account of that name.")
-        return account
-
 
 def _applicant(public_key: str, device_id: str, device_name: str, app_id: str | None) -> Applicant:
-    device_id = _plain(device_id, "a device id", _MAX_DEVICE_ID)
+    device_id = plain(device_id, "a device id", _MAX_DEVICE_ID)
     return Applicant(
-        _plain(app_id or f"app.balados.daemon.{device_id}", "an app id", _MAX_APP_ID),
+        plain(app_id or f"app.balados.daemon.{device_id}", "an app id", _MAX_APP_ID),
         check_public_key(public_key),
-        _plain(device_name, "a device name", _MAX_DEVICE_NAME),
+        plain(device_name, "a device name", _MAX_DEVICE_NAME),
     )
 
 
@@ -194,10 +196,3 @@ def _hash(typed: str) -> bytes:
         return hash_code(read_code(typed))
     except InvalidInput:
         return _NO_CODE
-
-
-def _plain(text: str, what: str, longest: int) -> str:
-    """Return a text that is fit to be shown. Raises InvalidInput."""
-    if not 0 < len(text) <= longest or not text.isprintable():
-        raise InvalidInput(f"{what} must have 1 to {longest} characters that can be shown")
-    return text

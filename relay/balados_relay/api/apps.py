@@ -60,13 +60,21 @@ class Renewed(Struct, frozen=True):
     token_type: str = "Bearer"
 
 
-@get("/apps", scope=ADMINISTRATION, summary="List the apps and devices of the account", responses=reads(429))
+@get(
+    "/apps",
+    scope=ADMINISTRATION,
+    bucket="auth",
+    summary="List the apps and devices of the account",
+    responses=reads(),
+)
 async def list_apps(caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]) -> dict[str, list[AppRow]]:
     await accounts.save_uses()
     return {"apps": [_row(grant) for grant in accounts.apps(caller.account)]}
 
 
-@delete("/apps/{app_id:str}", status_code=200, summary="Let an app in no more", responses=writes(404, 429))
+@delete(
+    "/apps/{app_id:str}", status_code=200, bucket="auth", summary="Let an app in no more", responses=writes(404)
+)
 async def revoke_app(
     app_id: FromPath[str], caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
 ) -> Revoked:

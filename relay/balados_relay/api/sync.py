@@ -10,10 +10,12 @@ from msgspec import Struct
 from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.service import Accounts
 from balados_relay.api.callers import only_callers
+from balados_relay.api.limits import check, spend
 from balados_relay.sync.arrivals import Arrivals, Sender
 from balados_relay.sync.stock import StockSync
 from balados_shared import problems
 from balados_shared.http.documented import SyncResult, TakesSyncMessage, answers, reads, writes
+from balados_shared.http.edge import MAX_UNPACKED
 from balados_shared.storage.database import Database
 from balados_shared.storage.log import Event
 from balados_shared.storage.reader import LibraryReader
@@ -40,6 +42,7 @@ class DeviceRow(Struct):
     media_type=MediaType.JSON,
     responses=answers(SyncResult, "What the device lacks", writes(409, 413, 429)),
     operation_class=TakesSyncMessage,
+    request_max_body_size=MAX_UNPACKED,
 )
 async def sync(
     request: Request[Any, Any, Any],
@@ -53,12 +56,14 @@ async def sync(
     A `cursor` says that it is one of ours; else it is a stock client, in either of the documented dialects.
     """
     body = await request.body()
+    spend(request, len(body))
     fields = decode_fields(body)
     if "cursor" in fields:
         message = decode_request(fields)
         accounts.claim_once(caller)
         answer = (await arrivals.exchange(sender(caller), message)).body
     else:
+        check(request, "sync")
         _check_length(body)
         upload = {name: decode_json(field) for name, field in fields.items()}
         accounts.claim_once(caller)

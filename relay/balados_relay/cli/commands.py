@@ -16,7 +16,7 @@ FAILED = 1
 def up(options: Namespace) -> int:
     """Run the relay in the foreground."""
     from balados_relay.app import run_relay
-    from balados_relay.settings import Settings
+    from balados_relay.settings import WEB_PORTS, Settings
     from balados_shared.http.cors import read_origin
     from balados_shared.http.logging import configure_logging
     from balados_shared.http.server import run
@@ -30,6 +30,10 @@ def up(options: Namespace) -> int:
         registration=options.registration,
         public_url=options.public_url,
         allow_origins=tuple(read_origin(origin) for origin in options.allow_origin),
+        proxy=options.proxy,
+        public=options.public,
+        fetch_allow=tuple(str(network) for network in options.fetch_from),
+        fetch_ports=(*WEB_PORTS, *options.fetch_port),
     )
     return run(run_relay(settings, _say_ready))
 

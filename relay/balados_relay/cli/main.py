@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from balados_relay.cli import commands
 from balados_relay.cli.passwords import takes_password
@@ -52,6 +53,33 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("BALADOS_PUBLIC_URL"),
         metavar="URL",
         help="where people reach the relay, for the links it gives them",
+    )
+    up.add_argument(
+        "--proxy",
+        choices=["off", "members", "everybody"],
+        default=os.environ.get("BALADOS_PROXY", "members"),
+        help="whom the relay fetches feeds for (%(default)s)",
+    )
+    up.add_argument(
+        "--public",
+        action="store_true",
+        default=os.environ.get("BALADOS_PUBLIC", "") == "1",
+        help="show everybody what is popular here, as far as people do not keep it private",
+    )
+    up.add_argument(
+        "--fetch-from",
+        action="append",
+        type=ip_network,
+        default=[],
+        metavar="NETWORK",
+        help="a private address or network that feeds may be fetched from all the same; may be repeated",
+    )
+    up.add_argument(
+        "--fetch-port",
+        action="append",
+        type=port,
+        default=[],
+        help="a port that feeds may be fetched from, beside 80 and 443; may be repeated",
     )
     init = add_command(add, "init", commands.init, "make the owner, who looks after the relay in a browser")
     init.add_argument("name", metavar="NAME", help="an account of that name becomes theirs")

@@ -11,13 +11,12 @@ from sqlite3 import Connection
 
 from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read_code
 from balados_relay.accounts.service import Accounts
-from balados_relay.accounts.tries import CodeTries
+from balados_relay.accounts.tries import CodeTries, PasswordTries
 from balados_relay.people import joining, rules
 from balados_relay.people.joining import Applicant
 from balados_relay.people.passwords import Passwords
 from balados_relay.people.person import Browser, Inhabitant, LoggedIn, Person
 from balados_relay.people.sessions import REMEMBERED, first_expiry, is_worth_noting, next_expiry
-from balados_relay.people.tries import PasswordTries
 from balados_relay.storage import people as storage
 from balados_relay.storage.people import Invitation, Login, Session
 from balados_shared import problems

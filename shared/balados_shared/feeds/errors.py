@@ -15,6 +15,8 @@ class Trouble(StrEnum):
     UNREACHABLE = "unreachable"
     TOO_LARGE = "too_large"
     NOT_A_URL = "not_a_url"
+    OFF_LIMITS = "off_limits"
+    """An address that this program does not go to, whoever asks."""
 
 
 class FeedUnavailable(BaladosError):

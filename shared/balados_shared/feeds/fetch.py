@@ -3,7 +3,7 @@
 Law: whatever the network does comes out as a `FeedDocument` or as `FeedUnavailable`, whose text names no URL, and
 nothing is kept of a server but what the caller keeps: no cookies, no credentials.
 
-httpx is imported on first use and in a thread: it takes a tenth of a second, which most starts of the daemon can do
+httpx is imported on first use and in a thread: it takes a tenth of a second, which most starts of a program can do
 without.
 """
 
@@ -13,6 +13,7 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -21,9 +22,10 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
-from balados_daemon.feeds.errors import FeedUnavailable, Trouble
-from balados_daemon.feeds.types import FeedDocument
 from balados_shared import __version__
+from balados_shared.feeds.errors import FeedUnavailable, Trouble
+from balados_shared.feeds.types import FeedDocument
+from balados_shared.feeds.unpack import ACCEPTED, Unpackable, unpacker
 
 if TYPE_CHECKING:
     from balados_shared.web import httpx
@@ -41,7 +43,7 @@ _LONGEST_WAIT = 24 * 3600.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How long and how much. Times in seconds, the body in bytes after decompression."""
+    """How long and how much. Times in seconds, the body in bytes, as it comes and unpacked."""
 
     connect: float = 10.0
     read: float = 10.0
@@ -52,10 +54,17 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Fetcher:
-    """Fetches feeds: any number at once, but at most two per host."""
+    """Fetches feeds: any number at once, but at most two per host.
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    `transport` makes the way on which every request goes, each redirect's too; it may refuse with FeedUnavailable. By
+    default it is httpx's own, through the machine's proxy where it has one.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+    ) -> None:
         self._limits = limits or Limits()
+        self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
         self._turns: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
@@ -89,7 +98,7 @@ class Fetcher:
     async def _opened(self) -> httpx.AsyncClient:
         async with self._opening:
             if self._client is None:
-                self._client = await asyncio.to_thread(_new_client, self._limits)
+                self._client = await asyncio.to_thread(_new_client, self._limits, self._transport)
             return self._client
 
     def _turn(self, host: bytes) -> asyncio.Semaphore:
@@ -114,34 +123,38 @@ class Fetcher:
             raise FeedUnavailable(Trouble.UNREACHABLE, "The feed's server cannot be reached.") from None
         except httpx.NetworkError:
             raise FeedUnavailable(Trouble.UNREACHABLE, "The connection to the feed's server broke off.") from None
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):
-            # The latter two: a redirect to what is no URL, or to a host name that no letters can be made of.
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, Unpackable):
+            # The middle two: a redirect to what is no URL, or to a host name that no letters can be made of.
             raise FeedUnavailable(Trouble.BROKEN, "The feed's server sent an answer that makes no sense.") from None
 
     async def _read(self, response: httpx.Response) -> bytes:
         if not response.is_success:
             return b""
-        body = bytearray()
-        if _announced_length(response) <= self._limits.body:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > self._limits.body:
+        body, most = bytearray(), self._limits.body
+        if _announced_length(response) <= most:
+            unpack = unpacker(response.headers.get("Content-Encoding", ""))
+            async for piece in response.aiter_raw():
+                body += unpack(piece, most + 1 - len(body))
+                if max(len(body), response.num_bytes_downloaded) > most:
                     break
             else:
                 return bytes(body)
-        raise FeedUnavailable(Trouble.TOO_LARGE, f"The feed is larger than {_megabytes(self._limits.body)} MB.")
+        raise FeedUnavailable(Trouble.TOO_LARGE, f"The feed is larger than {_megabytes(most)} MB.")
 
 
-def _new_client(limits: Limits) -> httpx.AsyncClient:
+def _new_client(limits: Limits, transport: Callable[[], httpx.AsyncBaseTransport] | None) -> httpx.AsyncClient:
     from balados_shared.web import httpx
 
     # These write whole request URLs to the log at INFO and DEBUG, and a feed's URL may hold a secret.
     for talkative in ("httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     return httpx.AsyncClient(
-        headers={"User-Agent": USER_AGENT, "Accept": _ACCEPT},
+        headers={"User-Agent": USER_AGENT, "Accept": _ACCEPT, "Accept-Encoding": ACCEPTED},
         timeout=httpx.Timeout(limits.read, connect=limits.connect, pool=None),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        transport=transport() if transport else None,
+        # Of the environment: a proxy would go round the transport, and .netrc would add passwords.
+        trust_env=transport is None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the daemon and its feed reader say to each other over pipes: messages in MessagePack, each behind its length.
+"""What a program and its feed reader say to each other over pipes: messages in MessagePack, each behind its length.
 
 Law: one question, one answer, in turn. The reader is of the same version, so the messages need no compatibility.
 """
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from balados_daemon.feeds.types import ParsedFeed
+from balados_shared.feeds.types import ParsedFeed
 
 LENGTH = struct.Struct(">I")
 """The frame header: how many bytes follow."""

@@ -1,7 +1,7 @@
 """A feed's bytes become a `ParsedFeed`. The only user of feedparser, which is imported nowhere else.
 
 Law: any bytes are answered with a feed or with `NotAFeed`. Identity is kept: guids and full enclosure URLs come out as
-the feed writes them (DESIGN.md section 3). It costs CPU: the daemon calls it in a process of its own (`worker`).
+the feed writes them (DESIGN.md section 3). It costs CPU: it is called in a process of its own (`worker`).
 """
 
 import calendar
@@ -13,12 +13,12 @@ from urllib.parse import urljoin
 
 import feedparser
 
-from balados_daemon.feeds.errors import NotAFeed
-from balados_daemon.feeds.media import first_media, media_type, read_duration, read_length
-from balados_daemon.feeds.mend import mend
-from balados_daemon.feeds.plain_text import one_line, plain_text, shorten
-from balados_daemon.feeds.types import ParsedEpisode, ParsedFeed
 from balados_shared.errors import InvalidInput
+from balados_shared.feeds.errors import NotAFeed
+from balados_shared.feeds.media import first_media, media_type, read_duration, read_length
+from balados_shared.feeds.mend import mend
+from balados_shared.feeds.plain_text import one_line, plain_text, shorten
+from balados_shared.feeds.types import ParsedEpisode, ParsedFeed
 from balados_shared.ids import EpisodeId
 from balados_shared.times import LATEST, SECOND
 

@@ -1,19 +1,19 @@
 """The feed reader: a program of its own that reads feeds from standard input and answers on standard output.
 
-`worker` starts it as `python -m balados_daemon.feeds.reader`. It ends when the daemon does, for then its input ends.
-It imports the parser and nothing of the daemon's server, so that it stays small.
+`worker` starts it as `python -m balados_shared.feeds.reader`. It ends when that program does, for then its input ends.
+It imports the parser and nothing of a server, so that it stays small.
 """
 
 import os
 import sys
 from typing import BinaryIO
 
-from balados_daemon.feeds.errors import NotAFeed
-from balados_daemon.feeds.frames import Answer, Question, pack, read_question
-from balados_daemon.feeds.parse import parse_feed
+from balados_shared.feeds.errors import NotAFeed
+from balados_shared.feeds.frames import Answer, Question, pack, read_question
+from balados_shared.feeds.parse import parse_feed
 
 NICENESS = 10
-"""Reading feeds must never take the processor from the daemon, let alone from a player."""
+"""Reading feeds must never take the processor from the server, let alone from a player."""
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Reading feeds without holding up the API: one process beside the daemon does it, and only while there is work.
+"""Reading feeds without holding up the API: one process beside the server does it, and only while there is work.
 
 Law: whatever a feed does to the process (crash it, hang it), that feed gets one clear error and the next one a fresh
-process. Neither feedparser nor the parsed tree ever lives in the daemon (DESIGN.md section 6).
+process. Neither feedparser nor the parsed tree ever lives in the server (DESIGN.md section 6).
 
 The process is started by its module name and not through `multiprocessing`, whose children first run the main
-script of their parent: here that is the whole daemon.
+script of their parent: here that is the whole server.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 
-from balados_daemon.feeds.errors import FeedUnparseable, NotAFeed
-from balados_daemon.feeds.frames import LENGTH, Answer, Question, pack, unpack_answer
-from balados_daemon.feeds.types import FeedDocument, ParsedFeed
+from balados_shared.feeds.errors import FeedUnparseable, NotAFeed
+from balados_shared.feeds.frames import LENGTH, Answer, Question, pack, unpack_answer
+from balados_shared.feeds.types import FeedDocument, ParsedFeed
 
 LIMIT = 30.0
 IDLE = 60.0
 
 # -P: the module is the installed one, never a file of that name in the current directory.
-_COMMAND = (sys.executable, "-P", "-m", "balados_daemon.feeds.reader")
+_COMMAND = (sys.executable, "-P", "-m", "balados_shared.feeds.reader")
 
 
 class ParseWorker:
@@ -113,7 +113,7 @@ def _end(process: Process | None) -> None:
 
 async def _start() -> Process:
     try:
-        # A session of its own: an interrupt from the keyboard is for the daemon, which ends the reader in order.
+        # A session of its own: an interrupt from the keyboard is for the server, which ends the reader in order.
         return await asyncio.create_subprocess_exec(
             *_COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
         )

@@ -5,7 +5,7 @@ document, and its connection is closed once the client has had the time to read 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 
 from balados_shared.errors import InvalidInput
@@ -22,19 +22,28 @@ class BodyLimits:
     """An ASGI layer that gives the app plain bodies within limits.
 
     `max_bytes` limits what is sent (as it is on the wire), `max_unpacked` what it unpacks to.
-    Litestar's own `request_max_body_size` must be at least `max_unpacked`.
+    Litestar's own `request_max_body_size` must be at least `max_unpacked`. Requests of the methods in `bodiless` may
+    carry nothing.
     """
 
-    def __init__(self, app: App, max_bytes: int = 10_000_000, max_unpacked: int = 64_000_000) -> None:
+    def __init__(
+        self,
+        app: App,
+        max_bytes: int = 10_000_000,
+        max_unpacked: int = 64_000_000,
+        bodiless: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._max_unpacked = max_unpacked
+        self._bodiless = frozenset(bodiless)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._max_bytes, self._max_unpacked)
+        max_bytes = 0 if scope["method"] in self._bodiless else self._max_bytes
+        body = _Body(receive, max_bytes, self._max_unpacked)
         answer = _Answer(send, body)
         try:
             scope = body.open(scope)
@@ -73,8 +82,10 @@ class _Body:
         self._unpacker = new_unpacker(coding)
         if self._unpacker is None:
             raise self._refuse(_unknown_coding())
-        # The length was that of the packed body; that of the plain one is not known before its end.
-        return {**scope, "headers": without(headers, b"content-encoding", b"content-length")}
+        # The length was that of the packed body; that of the plain one is not known before its end. The scope stays the
+        # same one, so that the layers around learn from it which route it was.
+        scope["headers"] = without(headers, b"content-encoding", b"content-length")
+        return scope
 
     async def receive(self) -> Message:
         """Return the next part of the plain body. Raises the refusal."""
@@ -132,6 +143,8 @@ class _Body:
         return problem
 
     def _too_many_bytes(self) -> Problem:
+        if not self._max_bytes:
+            return too_large("A request of this method has no body")
         return too_large(f"The body is larger than {self._max_bytes:,} bytes")
 
 

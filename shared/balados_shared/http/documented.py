@@ -4,13 +4,13 @@ Law: every refusal is one problem document (RFC 9457, and protocol sheet section
 to the ones that all of its kind share.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from litestar.openapi import OpenAPIConfig, ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
@@ -24,6 +24,7 @@ from litestar.openapi.spec import (
 from msgspec import Meta, Struct, defstruct
 
 from balados_shared import __version__
+from balados_shared.http.illustrated import Example, IllustratedDocument
 from balados_shared.http.problems import MEDIA_TYPE
 from balados_shared.kinds import ALL
 from balados_shared.wire import MAX_NUMBER
@@ -78,12 +79,12 @@ _MEANING = {
 
 def reads(*also: int) -> Responses:
     """Return how a route that only reads can refuse."""
-    return _refusals(400, 401, 403, 503, *also)
+    return _refusals(400, 401, 403, 429, 503, *also)
 
 
 def writes(*also: int) -> Responses:
     """Return how a route that takes a body or writes can refuse."""
-    return _refusals(400, 401, 403, 413, 415, 503, 507, *also)
+    return _refusals(400, 401, 403, 413, 415, 429, 503, 507, *also)
 
 
 def answers(form: type[Struct], description: str, refusals: Responses) -> Responses:
@@ -91,8 +92,15 @@ def answers(form: type[Struct], description: str, refusals: Responses) -> Respon
     return {HTTPStatus.OK: ResponseSpec(form, generate_examples=False, description=description), **refusals}
 
 
-def openapi(title: str, tokens: Mapping[str, str], everywhere: str | None = None) -> OpenAPIConfig:
-    """Return the configuration of a program's document, served at `/schema/openapi.json` and nowhere else.
+def openapi(
+    title: str,
+    tokens: Mapping[str, str],
+    everywhere: str | None = None,
+    *,
+    examples: Sequence[Example] = (),
+    page: OpenAPIRenderPlugin | None = None,
+) -> OpenAPIConfig:
+    """Return the configuration of a program's document, served at `/schema/openapi.json` and by `page`.
 
     `tokens` describes the kinds of bearer token, `everywhere` names the one that all routes want unless they say else.
     """
@@ -103,7 +111,7 @@ def openapi(title: str, tokens: Mapping[str, str], everywhere: str | None = None
         title=title,
         version=__version__,
         path="/schema",
-        render_plugins=[JsonRenderPlugin()],
+        render_plugins=[IllustratedDocument(examples), *([page] if page else [])],
         components=Components(security_schemes=schemes),
         security=[{everywhere: []}] if everywhere else None,
     )
@@ -153,5 +161,5 @@ def _refusals(*statuses: int) -> Responses:
         status: ResponseSpec(
             ProblemDocument, generate_examples=False, description=_MEANING[status], media_type=MEDIA_TYPE
         )
-        for status in sorted(statuses)
+        for status in sorted(set(statuses))
     }

@@ -16,37 +16,30 @@ from balados_shared.errors import InvalidInput
 from balados_shared.http.request_ids import request_id
 from balados_shared.times import Instant
 
-# These report whole request URLs at INFO.
-_TALKATIVE = ("httpx", "httpcore", "uvicorn.error", "uvicorn.access")
+_OURS = ("balados", "balados_daemon", "balados_relay", "balados_shared")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s@]*@)?([^/?#\s'\"]*)[^\s'\"]*")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 # Base64 of a URL, and JWTs, which are base64 of `{"`.
 _ENCODED = re.compile(r"\b(?:aHR0c|eyJ)[\w+/=.-]+")
-_PATH_SEGMENTS = 3
 
 
-def configure_logging(level: str | int = "INFO") -> None:
-    """Send all logs to stderr; `BALADOS_LOG` says how (`text`, the default, or `json`).
+def configure_logging(level: str | int | None = None) -> None:
+    """Send all logs to stderr.
 
+    `BALADOS_LOG` says how (`text`, the default, or `json`), `BALADOS_LOG_LEVEL` from which level on where `level` does
+    not (INFO). Of foreign libraries only warnings are shown: below, they report URLs, SQL values and whole frames.
     Raises InvalidInput for a level or a format that does not exist.
     """
+    level = level or os.environ.get("BALADOS_LOG_LEVEL") or "INFO"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(os.environ.get("BALADOS_LOG") or "text"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     try:
-        logging.basicConfig(level=level, handlers=[handler], force=True)
+        for name in _OURS:
+            logging.getLogger(name).setLevel(level)
     except ValueError as error:
         raise InvalidInput(f"{level} is not a log level; use DEBUG, INFO, WARNING or ERROR") from error
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def short_path(path: str) -> str:
-    """Return at most the first three segments of a path: behind them come ids, and ids encode URLs."""
-    segments = path.split("/")
-    if len(segments) <= _PATH_SEGMENTS + 1:
-        return redact(path)
-    return redact("/".join(segments[: _PATH_SEGMENTS + 1])) + "/…"
 
 
 def redact(text: str) -> str:
@@ -72,11 +65,14 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """For machines: one JSON object in one line, with `time`, `level`, `logger`, `message`, `request_id?`, `error?`."""
+    """For machines: one JSON object in one line.
+
+    It has `time`, `level`, `logger`, `message`, `request_id?`, `error?`, and what a record was given as `fields`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
-        return msgspec.json.encode(_facts(record)).decode()
+        return msgspec.json.encode(_facts(record) | getattr(record, "fields", {})).decode()
 
 
 def _formatter(name: str) -> logging.Formatter:

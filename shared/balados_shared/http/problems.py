@@ -74,7 +74,7 @@ def problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case InvalidInput():
-            return bad_request(str(error))
+            return bad_request(str(error), errors=_phoenix_errors(400))
         case Refused():
             return Problem(422, "VALIDATION_ERROR", str(error))
         case DiskFull():

@@ -68,11 +68,17 @@ def _rebuilt(connection: Connection, row: int, kind: str) -> Record | None:
     return record
 
 
-async def tidy(database: Database, account: int, *, now: int) -> int:
-    """Do all of this to one library, in small transactions. Returns how many lines of the log were folded."""
+async def fold_all(database: Database, account: int, *, now: int) -> int:
+    """Fold one library's log, in small transactions. Returns how many lines were folded."""
     total = 0
     while folded := await database.write(lambda connection: fold(connection, account, now=now)):
         total += folded
+    return total
+
+
+async def tidy(database: Database, account: int, *, now: int) -> int:
+    """Fold the log and forget old tags of one library. Returns how many lines of the log were folded."""
+    total = await fold_all(database, account, now=now)
     await database.write(lambda connection: forget_tags(connection, account, now=now))
     return total
 

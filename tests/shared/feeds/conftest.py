@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from balados_daemon.feeds.fetch import Fetcher
+from balados_shared.feeds.fetch import Fetcher
 from support.feed_server import FeedServer
 
 

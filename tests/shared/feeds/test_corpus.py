@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from balados_daemon.feeds.errors import NotAFeed
-from balados_daemon.feeds.parse import parse_feed
+from balados_shared.feeds.errors import NotAFeed
+from balados_shared.feeds.parse import parse_feed
 
 REPOSITORY = Path(__file__).parents[3]
 CORPUS = REPOSITORY.parent / "shared" / "corpus"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from balados_daemon.feeds.errors import FeedUnavailable, Trouble
-from balados_daemon.feeds.fetch import Fetcher, Limits
 from balados_shared import __version__
+from balados_shared.feeds.errors import FeedUnavailable, Trouble
+from balados_shared.feeds.fetch import Fetcher, Limits
 from support.feed_server import FeedServer
 
 FEED = b"<rss version='2.0'><channel><title>A feed</title></channel></rss>"
@@ -336,6 +336,6 @@ async def test_no_log_tells_where_a_feed_is(
 
 
 def test_the_http_client_is_not_imported_before_it_is_used() -> None:
-    code = "import sys, balados_daemon.feeds.fetch as f; f.Fetcher(); assert 'httpx' not in sys.modules"
+    code = "import sys, balados_shared.feeds.fetch as f; f.Fetcher(); assert 'httpx' not in sys.modules"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

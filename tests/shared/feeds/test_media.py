@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balados_daemon.feeds.media import first_media, read_duration, read_length
-from balados_daemon.feeds.mend import mend
-from balados_daemon.feeds.plain_text import SHORT, plain_text, shorten
+from balados_shared.feeds.media import first_media, read_duration, read_length
+from balados_shared.feeds.mend import mend
+from balados_shared.feeds.plain_text import SHORT, plain_text, shorten
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balados_daemon.feeds.errors import NotAFeed
-from balados_daemon.feeds.parse import parse_feed
-from balados_daemon.feeds.types import ParsedEpisode, ParsedFeed
+from balados_shared.feeds.errors import NotAFeed
+from balados_shared.feeds.parse import parse_feed
+from balados_shared.feeds.types import ParsedEpisode, ParsedFeed
 from balados_shared.ids import EpisodeId
 
 URL = "https://feeds.example.org/shows/one.xml?key=secret"

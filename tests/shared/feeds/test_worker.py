@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from balados_daemon.feeds.errors import FeedUnparseable, NotAFeed
-from balados_daemon.feeds.frames import LENGTH, Question, pack
-from balados_daemon.feeds.types import FeedDocument
-from balados_daemon.feeds.worker import ParseWorker
+from balados_shared.feeds.errors import FeedUnparseable, NotAFeed
+from balados_shared.feeds.frames import LENGTH, Question, pack
+from balados_shared.feeds.types import FeedDocument
+from balados_shared.feeds.worker import ParseWorker
 
 
 def document(body: bytes | None = None, title: str = "A feed") -> FeedDocument:
@@ -167,7 +167,7 @@ async def test_closing_ends_the_process_and_what_it_was_reading() -> None:
 
 def test_the_process_ends_with_its_daemon() -> None:
     reader = subprocess.Popen(
-        [sys.executable, "-m", "balados_daemon.feeds.reader"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "balados_shared.feeds.reader"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
 
     answer, _ = reader.communicate(pack(Question(body=document().body, url="http://example.org/x.xml")), timeout=30)
@@ -178,7 +178,7 @@ def test_the_process_ends_with_its_daemon() -> None:
 
 def test_the_process_does_not_load_the_daemons_server() -> None:
     code = (
-        "import sys, balados_daemon.feeds.reader\n"
+        "import sys, balados_shared.feeds.reader\n"
         "assert not {'litestar', 'httpx', 'uvicorn', 'sqlite3', 'asyncio'} & set(sys.modules)"
     )
 
@@ -186,7 +186,7 @@ def test_the_process_does_not_load_the_daemons_server() -> None:
 
 
 def test_the_daemon_does_not_load_the_parser() -> None:
-    code = "import sys, balados_daemon.feeds.worker as w; w.ParseWorker(); assert 'feedparser' not in sys.modules"
+    code = "import sys, balados_shared.feeds.worker as w; w.ParseWorker(); assert 'feedparser' not in sys.modules"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -199,8 +199,8 @@ def test_it_works_from_a_console_script_which_is_run_only_once(tmp_path: Path, l
 import asyncio, sys
 print("main script runs")
 import {loop}
-from balados_daemon.feeds.types import FeedDocument
-from balados_daemon.feeds.worker import ParseWorker
+from balados_shared.feeds.types import FeedDocument
+from balados_shared.feeds.worker import ParseWorker
 
 async def main():
     worker = ParseWorker()

@@ -8,3 +8,6 @@ CREATE TABLE shares (
     shared  INTEGER NOT NULL,
     PRIMARY KEY (account, feed, item)
 ) STRICT, WITHOUT ROWID;
+
+-- By it a change of anybody's privacy is noticed at once.
+CREATE INDEX records_of_privacy ON records (kind, revision) WHERE kind = 'privacy';

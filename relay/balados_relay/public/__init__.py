@@ -1,0 +1,1 @@
+"""What the relay shows to everybody, where its owner turned that on."""
