@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from balados_relay.accounts.app_passwords import AppPasswords
+from balados_relay.accounts.codes import pairing_command
 from balados_relay.accounts.service import Accounts
 from balados_relay.maintenance import Result, jobs_named, run_jobs
 from balados_relay.people.service import People, invitation_link
@@ -11,6 +13,17 @@ from balados_relay.storage import accounts as storage
 from balados_shared.storage import reading
 from balados_shared.storage.database import Database
 from balados_shared.times import Instant
+
+
+class Invited(Struct, frozen=True):
+    """A pairing code, and where people reach the relay, if it was told."""
+
+    code: str
+    url: str | None
+
+    def command(self, here: str) -> str:
+        """Return what pairs a device, which finds the relay `here` if there is no better address."""
+        return pairing_command(self.url or here, self.code)
 
 
 class AccountRow(Struct, frozen=True):
@@ -39,6 +52,7 @@ class Admin:
         self,
         database: Database,
         accounts: Accounts,
+        app_passwords: AppPasswords,
         people: People,
         token: str,
         public_url: str | None,
@@ -46,14 +60,19 @@ class Admin:
     ) -> None:
         self._database = database
         self._accounts = accounts
+        self._app_passwords = app_passwords
         self._people = people
         self._public_url = public_url
         self._clock = clock
         self.token = token
 
-    async def invite(self, name: str) -> str:
-        """Return a pairing code for an account, which is made if it is new."""
-        return await self._accounts.invite(name)
+    async def invite(self, name: str) -> Invited:
+        """Make a pairing code for an account, which is made if it is new."""
+        return Invited(await self._accounts.invite(name), self._public_url)
+
+    async def make_app_password(self, name: str, client: str) -> str:
+        """Return a new app password of an account. Raises InvalidInput, or Problem 404 for an unknown account."""
+        return await self._app_passwords.create(self._accounts.named(name).id, client)
 
     async def accounts(self) -> list[AccountRow]:
         """Return all accounts, by name."""

@@ -12,6 +12,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from balados_relay.accounts.app_passwords import AppPasswords
 from balados_relay.accounts.service import Accounts
 from balados_relay.admin import Admin
 from balados_relay.api import admin as admin_api
@@ -93,12 +94,13 @@ class Relay:
         self.clock = clock
         self.hub = Hub()
         self.accounts = Accounts(database, clock, secrets.token_bytes)
+        self.app_passwords = AppPasswords(database, clock, secrets.token_bytes)
         self.people = People(database, self.accounts, clock, secrets.token_bytes, settings.registration)
         self.leaving = Leaving(database, self.accounts, self.people, clock)
         self.arrivals = Arrivals(database, clock, self.hub.announce)
         self.stock = StockSync(database, clock, self.hub.announce)
         self.libraries = Libraries(database, now=clock, announce=self.hub.announce, claim=self.accounts.claim_once)
-        self.admin = Admin(database, self.accounts, self.people, token, settings.public_url, clock)
+        self.admin = Admin(database, self.accounts, self.app_passwords, self.people, token, settings.public_url, clock)
         self.feeds = RelayFeeds(Bounds(settings.fetch_allow, settings.fetch_ports), clock)
         self.gathering = Gathering(self.feeds, clock)
         self.public = Public(database, clock, shown=settings.public)
@@ -165,6 +167,7 @@ def create_app(relay: Relay) -> App:
             "caller": Provide(callers.caller_of),
             "admin": Provide(lambda: relay.admin, sync_to_thread=False),
             "settings": Provide(lambda: relay.settings, sync_to_thread=False),
+            "app_passwords": Provide(lambda: relay.app_passwords, sync_to_thread=False),
             "people": Provide(lambda: relay.people, sync_to_thread=False),
             "leaving": Provide(lambda: relay.leaving, sync_to_thread=False),
             "feeds": Provide(lambda: relay.feeds, sync_to_thread=False),

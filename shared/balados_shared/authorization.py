@@ -4,6 +4,7 @@ Law: a request proves only that its sender holds the key that it brings. Where a
 request and is compared letter by letter, so nobody can be led to another place (RFC 9700 section 4.1).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import SplitResult, quote, urlsplit
@@ -21,6 +22,9 @@ LEEWAY = 60 * SECOND
 MAX_URL = 2_000
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_PLACE = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]*)?", re.ASCII | re.IGNORECASE)
+"""A host and a port with nothing that means something where they are written again, as in a policy for browsers."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
 _Url = Annotated[str, Meta(max_length=MAX_URL)]
@@ -64,7 +68,7 @@ def read_authorization(token: str, now: int) -> Authorization:
     claims = verified(token, key, _Claims)
     _check_dates(claims, now)
     app = claims.app
-    if not (claims.app_id.isprintable() and app.name.isprintable()):
+    if not all(name.isprintable() and name.strip() for name in (claims.app_id, app.name)):
         raise InvalidToken("its names must be text that can be shown")
     for url in (app.url, app.image):
         if url is not None and _split(url).scheme not in ("http", "https"):
@@ -93,6 +97,8 @@ def check_redirect(uri: str) -> None:
     parts = _split(uri)
     if "#" in uri or "@" in parts.netloc:
         raise InvalidInput("an address to return to must have neither a fragment nor a user name")
+    if parts.netloc and not _PLACE.fullmatch(parts.netloc):
+        raise InvalidInput("an address to return to must name a host")
     own = "." in parts.scheme
     at_home = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if not (own or at_home or (parts.scheme == "https" and parts.hostname)):

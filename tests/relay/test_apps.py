@@ -1,6 +1,7 @@
 """`/api/v1/apps` and `/api/v1/auth/refresh`."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -70,6 +71,19 @@ async def test_only_who_may_manage_lists_and_revokes_others(
     assert (await client.delete(f"/api/v1/apps/{device.app_id}", headers=signed(app, device))).status_code == 403
     assert (await client.delete(f"/api/v1/apps/{app.app_id}", headers=signed(app, device))).status_code == 200
     assert (await client.get("/api/v1/apps", headers=signed(app, device))).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "app_id", ["https://balados.app", "http://localhost:5173", "a//b/../c", "a b%2F", "a?b#c", "x/apps/y", "é"]
+)
+async def test_an_app_is_found_by_whatever_id_it_has(relay: Relay, device: App, app_id: str) -> None:
+    issued = await relay.accounts.bearers.issue(1, app_id=app_id, name="x", url=None, scopes=["user.sync"])
+    headers = {"Authorization": f"Bearer {issued.token}"}
+    async with serving(create_app(relay)) as url, httpx.AsyncClient(base_url=url, headers=headers) as client:
+        path = f"/api/v1/apps/{quote(app_id, safe='')}"
+        assert (await client.delete(path + "x")).status_code == 403
+        assert (await client.delete(path)).status_code == 200
+        assert (await client.delete(path)).status_code == 401
 
 
 async def test_nobody_revokes_the_apps_of_another_account(

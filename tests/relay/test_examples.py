@@ -41,20 +41,10 @@ DEPARTURES: dict[str, dict[str, Any]] = {
 }
 """What we answer instead, and why."""
 
-LATER = "play gateway and aggregated feeds are not part of the relay yet"
-
-MISSING = {
-    **dict.fromkeys(("priv-05", "pub-02", "pub-04", "pub-05"), "FEEDS"),
-    **dict.fromkeys(("gate-02", "gate-04", "gate-06", "agg-01", "agg-02"), LATER),
-}
-"""What is not there yet, and whose it is."""
-
 
 def ours(example: Example) -> Any:
     """Return an example as it holds for us."""
-    missing = MISSING.get(example.id)
-    marks = [pytest.mark.xfail(strict=False, reason=missing)] if missing else []
-    return pytest.param(replace(example, **DEPARTURES.get(example.id, {})), id=example.id, marks=marks)
+    return pytest.param(replace(example, **DEPARTURES.get(example.id, {})), id=example.id)
 
 
 needs_sheet = pytest.mark.skipif(not EXAMPLES, reason="the protocol sheet is not beside this checkout")

@@ -82,7 +82,7 @@ class Stage:
             await self._add_state(user, state)
         self.clock.now = int(Instant.read(self.fixtures["now"]))
         for event in example.given.get("events", ()):
-            await self._do(event)
+            await self._do(event, example.given.get("feed_titles", {}).get(event["feed"]))
         for _ in range(example.given.get("requests_in_window", {}).get("sync", 0)):
             (await self.ask("POST", "/api/v1/sync", json={})).raise_for_status()
 
@@ -170,10 +170,10 @@ class Stage:
             refused = [each for each in answer.json().get("verdicts", ()) if each["outcome"] == "refused"]
             assert not refused
 
-    async def _do(self, event: dict[str, Any]) -> None:
-        """Let an app do what an event says."""
+    async def _do(self, event: dict[str, Any], title: str | None) -> None:
+        """Let an app do what an event says, of a feed that has a title."""
         app = next(name for name, facts in self.fixtures["apps"].items() if facts["user"] == event["user"])
-        feed, title = event["feed"], event.get("title")
+        feed = event["feed"]
         if event["type"] == "subscribe":
             done = await self.ask("POST", "/api/v1/subscriptions", app, json={"rss_source_feed": feed, "title": title})
         else:

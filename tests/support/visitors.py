@@ -1,7 +1,7 @@
 """Somebody with a browser: cookies, forms, and the token that each form holds."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from html import unescape
 from typing import Any
@@ -13,6 +13,9 @@ from balados_relay.app import Relay, create_app
 PASSWORD = "correct horse battery"
 
 _TOKEN = re.compile(r'name="_csrf_token" value="([^"]+)"')
+
+
+Fields = Mapping[str, str | Sequence[str]]
 
 
 class Visitor:
@@ -39,9 +42,9 @@ class Visitor:
         self.page = await self.client.get(path, **how)
         return self.page
 
-    async def send(self, path: str, fields: dict[str, str] | None = None, **how: Any) -> httpx.Response:
+    async def send(self, path: str, fields: Fields | None = None, **how: Any) -> httpx.Response:
         """Send a form of the page, with its token unless another is given."""
-        self.page = await self.client.post(path, data={"_csrf_token": self.token} | (fields or {}), **how)
+        self.page = await self.client.post(path, data={"_csrf_token": self.token, **(fields or {})}, **how)
         return self.page
 
     async def log_in(self, name: str = "ada", password: str = PASSWORD, **fields: str) -> httpx.Response:

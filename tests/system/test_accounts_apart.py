@@ -198,7 +198,16 @@ def bad_authorizations(x: BareDevice, y: BareDevice) -> dict[str, str | None]:
     }
 
 
-OPEN = {("GET", "/api/v1/health"), ("POST", "/api/v1/pair"), ("POST", "/api/v1/pair/preview")}
+OPEN = {
+    ("GET", "/api/v1/health"),
+    ("POST", "/api/v1/pair"),
+    ("POST", "/api/v1/pair/preview"),
+    ("GET", "/api/v1/public/trending/podcasts"),
+    ("GET", "/api/v1/public/trending/episodes"),
+    ("GET", "/api/v1/public/feed/YQ/popularity"),
+    ("GET", "/api/v1/public/episode/YQ/popularity"),
+    ("GET", "/api/v1/public/timeline"),
+}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

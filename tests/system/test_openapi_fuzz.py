@@ -21,7 +21,7 @@ from balados_daemon.app import create_app as daemon_app
 from balados_relay.app import create_app as relay_app
 from balados_shared.feeds.errors import FeedUnavailable, Trouble
 from balados_shared.feeds.fetch import Fetcher
-from support.apps import App
+from support.full import full_app
 from support.loopback import TOKEN, Clock, open_daemon_at, open_relay_at, serving
 from support.strategies import FEED
 
@@ -80,7 +80,7 @@ async def run_daemon(folder: Path) -> AsyncIterator[Served]:
 @asynccontextmanager
 async def run_relay(folder: Path) -> AsyncIterator[Served]:
     async with open_relay_at(folder, Clock()) as relay, serving(relay_app(relay)) as url:
-        app = await App.paired(relay)
+        app = await full_app(relay)
         yield Served(url, lambda path: relay.admin.token if "/admin/" in path else app.token())
 
 

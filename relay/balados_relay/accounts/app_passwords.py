@@ -39,9 +39,7 @@ class AppPasswords:
         client = plain(client.strip(), "the name of a client", MAX_CLIENT)
         letters, now = spelled(self._random_bytes(_RANDOM_BYTES), _LENGTH).lower(), self._clock()
         password_hash = _hash(letters)
-        await self._database.write(
-            lambda conn: storage.add_app_password(conn, account, client, password_hash, now)
-        )
+        await self._database.write(lambda conn: storage.add_app_password(conn, account, client, password_hash, now))
         return "-".join(letters[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
 
     def list(self, account: int) -> list[AppPassword]:
@@ -59,7 +57,7 @@ class AppPasswords:
         """
         now = self._clock()
         begun = self._tries.begin(name, source, now)
-        password_hash = _hash(without_gaps(password[:_MAX_TYPED]).lower())
+        password_hash = _hash(without_gaps(password).lower() if len(password) <= _MAX_TYPED else "")
         found = self._database.read(lambda conn: storage.find_app_password(conn, name, password_hash))
         if found is None:
             raise problems.unauthorized()

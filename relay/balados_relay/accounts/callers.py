@@ -60,7 +60,8 @@ class Callers:
         self._used_up = UsedTokens()
         self._noted: dict[tuple[int, str], int] = {}
         self._unsaved: dict[tuple[int, str], int] = {}
-        # An unknown app is checked with a key that nobody has, so that it takes as long as a wrong signature.
+        # An unknown app, or one that has no key, is checked with a key that nobody has, so that it takes as long as a
+        # wrong signature.
         self._nobodys_key = public_pem(new_key())
 
     def authenticate(self, token: str) -> Caller:
@@ -100,8 +101,9 @@ class Callers:
         grant = self._grant(known.claims if known else peek(token))
         if known and grant and grant.public_key == known.public_key:
             return grant, known.claims
-        claims = verify_request(token, grant.public_key if grant else self._nobodys_key, now=now, leeway_s=LEEWAY_S)
-        if grant is None:
+        key = grant.public_key if grant else ""
+        claims = verify_request(token, key or self._nobodys_key, now=now, leeway_s=LEEWAY_S)
+        if grant is None or not key:
             raise InvalidToken("nobody's key signed a token")
         self._verified.put(token, Verified(claims, grant.public_key))
         return grant, claims

@@ -1,6 +1,6 @@
 """Tokens that a person makes by hand and pastes into an app.
 
-Law: each has an app id of its own, so that revoking one, or giving the next other scopes, leaves all others as they are.
+Law: each has an app id of its own, so that revoking one, or giving the next other scopes, leaves the others alone.
 """
 
 import re
@@ -9,13 +9,11 @@ from itertools import count
 
 from balados_relay.accounts.bearers import Issued
 from balados_relay.accounts.names import plain
+from balados_relay.accounts.scopes import STOCK
 from balados_relay.accounts.service import Accounts
 from balados_shared.errors import InvalidInput
 
 MAX_CLIENT = 100
-
-STOCK = ("user.sync", "user.subscriptions", "user.plays", "user.likes")
-"""What balados.app needs."""
 
 OFFERED = (*STOCK, "user.playlists", "user.collections", "user.privacy", "user.*.read", "user")
 """The scopes that a person can tick."""

@@ -24,6 +24,9 @@ DEFINED: frozenset[str] = frozenset(
 ADMINISTRATION = "user"
 """Who may list and revoke other apps: `user` and what covers it."""
 
+STOCK = ("user.sync", "user.subscriptions", "user.plays", "user.likes")
+"""What balados.app uses, which cannot ask for scopes itself."""
+
 LONGEST = 100
 
 

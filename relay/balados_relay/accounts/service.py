@@ -160,8 +160,13 @@ class Accounts:
         return self._database.read(lambda conn: storage.get_grant(conn, account, app_id))
 
     async def consent(self, account: int, asked: Authorization) -> None:
-        """Grant what an app asks for. What another key had under that app id before, it has no more."""
-        before = self.app(account, asked.app_id)
+        """Grant what an app asks for. What another key had under that app id before, it has no more.
+
+        It is done even if the caller goes away meanwhile.
+        """
+        await asyncio.shield(self._consent(account, asked))
+
+    async def _consent(self, account: int, asked: Authorization) -> None:
         grant = Grant(
             account=account,
             app_id=asked.app_id,
@@ -173,7 +178,13 @@ class Accounts:
             image=asked.image,
             scopes=" ".join(asked.scopes),
         )
-        await self._database.write(lambda conn: apps.put_grant(conn, grant))
+
+        def put(connection: Connection) -> Grant | None:
+            before = storage.get_grant(connection, account, asked.app_id)
+            apps.put_grant(connection, grant)
+            return before
+
+        before = await self._database.write(put)
         if before is not None and (before.public_key, before.scopes) != (grant.public_key, grant.scopes):
             self._tell_revoked(account, asked.app_id)  # its open connections stand on what was granted before
 

@@ -10,7 +10,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
 
-from balados_relay.admin import AccountRow, Admin, GrantRow
+from balados_relay.admin import AccountRow, Admin, GrantRow, Invited
 from balados_relay.api.callers import bearer_token
 from balados_relay.maintenance import Result
 from balados_shared import problems
@@ -21,6 +21,13 @@ class InviteBody(Struct):
     """Whose library a new code opens."""
 
     name: str
+
+
+class AppPasswordBody(Struct):
+    """Whose password, and for which client."""
+
+    name: str
+    client: str
 
 
 class RevokeBody(Struct):
@@ -60,8 +67,13 @@ async def invite_person(admin: NamedDependency[Admin]) -> dict[str, str]:
 
 
 @post("/invite", status_code=200, summary="Make a pairing code", responses=writes())
-async def invite(data: JSONBody[InviteBody], admin: NamedDependency[Admin]) -> dict[str, str]:
-    return {"code": await admin.invite(data.name)}
+async def invite(data: JSONBody[InviteBody], admin: NamedDependency[Admin]) -> Invited:
+    return await admin.invite(data.name)
+
+
+@post("/app_password", status_code=200, summary="Make an app password", responses=writes(404))
+async def make_app_password(data: JSONBody[AppPasswordBody], admin: NamedDependency[Admin]) -> dict[str, str]:
+    return {"password": await admin.make_app_password(data.name, data.client)}
 
 
 @get("/accounts", summary="List the accounts", responses=reads())
@@ -94,7 +106,17 @@ async def only_the_operator(request: ASGIConnection[Any, Any, Any, Any], _: Base
 
 router = Router(
     "/admin",
-    route_handlers=[make_owner, set_password, invite_person, invite, list_accounts, list_devices, revoke, tidy],
+    route_handlers=[
+        make_owner,
+        set_password,
+        invite_person,
+        invite,
+        make_app_password,
+        list_accounts,
+        list_devices,
+        revoke,
+        tidy,
+    ],
     guards=[only_the_operator],
     tags=["Operator"],
     security=[{"operator": []}],

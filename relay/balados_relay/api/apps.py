@@ -1,6 +1,7 @@
 """`/api/v1/apps` and `/api/v1/auth/refresh`: what may speak for an account (protocol sheet, sections 2.5 and 3.4)."""
 
 from typing import Any
+from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
 
 from litestar import Request, Router, delete, get, post
@@ -72,13 +73,15 @@ async def list_apps(caller: NamedDependency[Caller], accounts: NamedDependency[A
     return {"apps": [_row(grant) for grant in accounts.apps(caller.account)]}
 
 
-@delete(
-    "/apps/{app_id:str}", status_code=200, bucket="auth", summary="Let an app in no more", responses=writes(404)
-)
+@delete("/apps/{app_id:path}", status_code=200, bucket="auth", summary="Let an app in no more", responses=writes(404))
 async def revoke_app(
-    app_id: FromPath[str], caller: NamedDependency[Caller], accounts: NamedDependency[Accounts]
+    request: Request[Any, Any, Any],
+    app_id: FromPath[str],
+    caller: NamedDependency[Caller],
+    accounts: NamedDependency[Accounts],
 ) -> Revoked:
     """Revoke an app from this moment on; any app may revoke itself."""
+    app_id = _named(request)
     if app_id != caller.app_id and not allows(caller.scopes, ADMINISTRATION):
         raise problems.forbidden()
     accounts.claim_once(caller)
@@ -106,6 +109,12 @@ async def refresh(request: Request[Any, Any, Any], accounts: NamedDependency[Acc
         raise problems.unauthorized()
     issued = await accounts.bearers.renew(token)
     return Renewed(issued.token, issued.refresh_token, (issued.expires - accounts.now()) // SECOND)
+
+
+def _named(request: Request[Any, Any, Any]) -> str:
+    """Return the app id in the path, as it was sent: that of a web page is its origin, with two slashes in it."""
+    raw = request.scope.get("raw_path") or request.scope["path"].encode()
+    return unquote(raw.partition(b"/apps/")[2].decode("ascii", "replace"))
 
 
 def _row(grant: Grant) -> AppRow:

@@ -33,6 +33,7 @@ from balados_shared.ids import EpisodeId, FeedId
 from balados_shared.storage.database import Database
 from balados_shared.storage.reader import LibraryReader
 
+GATEWAY = "/play/{token:str}/{feed:str}/{item:str}"
 SUBSCRIPTIONS, PLAYS = "user.subscriptions.read", "user.plays.write"
 
 _ID = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
@@ -103,9 +104,8 @@ async def merged_playlist(
     return await _feed(request, token, mine, gathering, select.of_playlist(mine, name))
 
 
-@route(
-    "/play/{token:str}/{feed:str}/{item:str}",
-    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+@get(
+    GATEWAY,
     status_code=302,
     scope=PLAYS,
     bucket="gateway",
@@ -115,6 +115,17 @@ async def merged_playlist(
 async def play(
     token: FromPath[str], feed: FromPath[FeedText], item: FromPath[ItemText], feeds: NamedDependency[RelayFeeds]
 ) -> Response[bytes]:
+    return await _lead(feed, item, feeds)
+
+
+@route(GATEWAY, http_method=[HttpMethod.HEAD], status_code=302, scope=PLAYS, bucket="gateway", include_in_schema=False)
+async def look_before_playing(
+    token: FromPath[str], feed: FromPath[FeedText], item: FromPath[ItemText], feeds: NamedDependency[RelayFeeds]
+) -> Response[bytes]:
+    return await _lead(feed, item, feeds)
+
+
+async def _lead(feed: str, item: str, feeds: RelayFeeds) -> Response[bytes]:
     named, episode_id = _named(feed, item)
     episode = find_episode(await feeds.parsed(named), episode_id)
     if episode is None or not episode.enclosure_url:
@@ -150,7 +161,7 @@ def _named(feed: str, item: str) -> tuple[FeedId, EpisodeId]:
 
 router = Router(
     "/",
-    route_handlers=[merged_subscriptions, merged_collection, merged_playlist, play],
+    route_handlers=[merged_subscriptions, merged_collection, merged_playlist, play, look_before_playing],
     guards=[only_link_holders],
     dependencies={"mine": Provide(own_library)},
     tags=["Feeds"],

@@ -87,8 +87,10 @@ class Limits:
 
 async def limit_request(request: Request[Any, Any, Any]) -> None:
     """Count a request for the bucket of its route. Raises Problem 429. For `Litestar(before_request=…)`."""
-    bucket = request.route_handler.opt.get("bucket") or request.route_handler.opt.get("scope")
-    if bucket in BUCKETS:
+    said = request.route_handler.opt
+    bucket: str = said.get("bucket", said.get("scope", ""))
+    # A scope may have no limit; a bucket that is named has one, or the route is wrong.
+    if "bucket" in said or bucket in BUCKETS:
         check(request, bucket)
 
 

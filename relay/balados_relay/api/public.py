@@ -92,7 +92,7 @@ async def timeline(
     return {"events": [_event(event) for event in page], "pagination": {"limit": limit, "offset": offset}}
 
 
-@post("/{item:str}/share", status_code=200, scope=WRITE, summary="Share an episode", responses=writes(404))
+@post("/{item:str}/share", status_code=200, scope=WRITE, summary="Share an episode", responses=writes(404, 429))
 async def share_episode(
     item: FromPath[ItemText],
     library: CallersLibrary,

@@ -14,7 +14,7 @@ from balados_relay.api.limits import check, spend
 from balados_relay.sync.arrivals import Arrivals, Sender
 from balados_relay.sync.stock import StockSync
 from balados_shared import problems
-from balados_shared.http.documented import SyncResult, TakesSyncMessage, answers, reads, writes
+from balados_shared.http.documented import AnySyncResult, TakesSyncMessage, answers, reads, writes
 from balados_shared.http.edge import MAX_UNPACKED
 from balados_shared.storage.database import Database
 from balados_shared.storage.log import Event
@@ -40,7 +40,7 @@ class DeviceRow(Struct):
     scope="user.sync",
     summary="Exchange changes",
     media_type=MediaType.JSON,
-    responses=answers(SyncResult, "What the device lacks", writes(409, 413, 429)),
+    responses=answers(AnySyncResult, "What it lacks, in the form it asked in", writes(409)),
     operation_class=TakesSyncMessage,
     request_max_body_size=MAX_UNPACKED,
 )

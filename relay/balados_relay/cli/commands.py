@@ -3,9 +3,10 @@
 from argparse import Namespace
 from typing import Any
 
-from balados_relay.admin import Admin
-from balados_relay.cli.operator import operate
+from balados_relay.admin import Admin, Invited
+from balados_relay.cli.operator import Failed, operate, running_at
 from balados_relay.cli.passwords import new_password
+from balados_relay.cli.qr import draw
 from balados_shared.terminal import as_json, line, moment, table
 from balados_shared.times import HOUR
 
@@ -86,16 +87,37 @@ def invite_person(options: Namespace) -> int:
 
 def invite(options: Namespace) -> int:
     """Print a pairing code, alone on the last line."""
+    here = running_at(options.data_dir) or ""
+    if options.qr and not here:
+        raise Failed("a QR code leads to the running relay; start it first, or leave out --qr")
 
-    async def directly(admin: Admin) -> dict[str, str]:
-        return {"code": await admin.invite(options.name)}
+    async def directly(admin: Admin) -> Invited:
+        return await admin.invite(options.name)
 
     done = operate(options.data_dir, "POST", "/invite", {"name": options.name}, directly)
     if options.json:
-        as_json(done)
+        as_json({"code": done["code"]})
         return DONE
     line(f"For {options.name}, once, within 15 minutes: balados pair URL CODE, with this code:")
+    if options.qr:
+        draw(Invited(**done).command(here))
     print(done["code"])
+    return DONE
+
+
+def app_password(options: Namespace) -> int:
+    """Print an app password, alone on the last line."""
+
+    async def directly(admin: Admin) -> dict[str, str]:
+        return {"password": await admin.make_app_password(options.name, options.client)}
+
+    fields = {"name": options.name, "client": options.client}
+    done = operate(options.data_dir, "POST", "/app_password", fields, directly)
+    if options.json:
+        as_json(done)
+        return DONE
+    line(f"For {options.client} to log in as {options.name}; it is shown only now:")
+    print(done["password"])
     return DONE
 
 

@@ -90,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     takes_password(password)
     invite = add_command(add, "invite", commands.invite, "print a pairing code for somebody's device")
     invite.add_argument("name", metavar="NAME", help="whose library; made if it is new")
+    invite.add_argument(
+        "--qr", action="store_true", help="also draw it, for the camera of a device; the relay must run"
+    )
+    app_password = add_command(
+        add, "app-password", commands.app_password, "print a password for one client of somebody"
+    )
+    app_password.add_argument("name", metavar="NAME", help="whose")
+    app_password.add_argument("--client", required=True, metavar="TEXT", help="what it is for, to know it again")
     add_command(add, "accounts", commands.accounts, "list the accounts")
     devices = add_command(add, "devices", commands.devices, "list the devices of an account")
     devices.add_argument("name", metavar="NAME")

@@ -20,6 +20,12 @@ class Failed(BaladosError):
     """The relay said no; the text is its answer."""
 
 
+def running_at(data_dir: Path) -> str | None:
+    """Return the URL at which the relay answers on this machine; None when it does not run."""
+    announced = read_announcement(data_dir)
+    return announced.url if announced is not None else None
+
+
 def operate(
     data_dir: Path,
     method: str,
@@ -30,9 +36,9 @@ def operate(
     seconds: float = 60,
 ) -> Any:
     """Ask the running relay, which may take `seconds`; if none runs, do it `directly`. Returns plain data."""
-    announced = read_announcement(data_dir)
-    if announced is not None and announced.url is not None:
-        return _ask(data_dir, announced.url, method, path, fields, seconds)
+    url = running_at(data_dir)
+    if url is not None:
+        return _ask(data_dir, url, method, path, fields, seconds)
     try:
         with DataDirectoryLock(data_dir):
             return asyncio.run(_do(Settings(data_dir), directly))

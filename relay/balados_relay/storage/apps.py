@@ -23,7 +23,6 @@ class Bearer(Struct, frozen=True):
     created: int
     expires: int
     refresh_expires: int | None
-    last_used: int | None = None
 
 
 _GRANT = ", ".join(f"grants.{name}" for name in Grant.__struct_fields__)
@@ -84,12 +83,6 @@ def renew_bearer(connection: Connection, old: Bearer, new: Bearer) -> bool:
 def forget_bearers(connection: Connection, account: int, app_id: str) -> None:
     """Let no token of an app in any more."""
     connection.execute("DELETE FROM bearers WHERE account = ? AND app_id = ?", (account, app_id))
-
-
-def touch_bearer(connection: Connection, account: int, device_id: str, now: int) -> None:
-    """Note that a token was used."""
-    sql = "UPDATE bearers SET last_used = max(coalesce(last_used, 0), ?) WHERE account = ? AND device_id = ?"
-    connection.execute(sql, (now, account, device_id))
 
 
 def _found(connection: Connection, condition: str, token_hash: bytes, now: int) -> tuple[Grant, Bearer] | None:

@@ -10,8 +10,8 @@ from litestar.di import NamedDependency
 
 from balados_relay.accounts.app_passwords import AppPasswords
 from balados_relay.accounts.codes import pairing_command
-from balados_relay.accounts.pasted import OFFERED, STOCK, make_token
-from balados_relay.accounts.scopes import described, in_plain_words
+from balados_relay.accounts.pasted import OFFERED, make_token
+from balados_relay.accounts.scopes import STOCK, described, in_plain_words
 from balados_relay.accounts.service import Accounts
 from balados_relay.settings import Settings
 from balados_relay.web.forms import Form
@@ -20,9 +20,11 @@ from balados_relay.web.qr import drawn
 from balados_relay.web.session import Person
 from balados_shared import problems
 from balados_shared.errors import InvalidInput
-from balados_shared.http.paging import LAST_ROW
+from balados_shared.http.paging import row_number
 
 Page = Response[Any]
+
+_MAX_DIGITS = 20
 
 _DONE = {
     "app": "It is revoked: it gets nothing any more, and its open connections are ended.",
@@ -42,7 +44,9 @@ async def show_apps(
 
 
 @post("/apps/revoke")
-async def revoke(form: NamedDependency[Form], person: NamedDependency[Person], accounts: NamedDependency[Accounts]) -> Page:
+async def revoke(
+    form: NamedDependency[Form], person: NamedDependency[Person], accounts: NamedDependency[Accounts]
+) -> Page:
     if not await accounts.revoke_app(person.account, form.text("app_id")):
         raise problems.not_found("There is no such app or device.")
     return see_other("/apps?done=app")
@@ -82,7 +86,7 @@ async def make_password(
 async def revoke_password(
     form: NamedDependency[Form], person: NamedDependency[Person], app_passwords: NamedDependency[AppPasswords]
 ) -> Page:
-    if not await app_passwords.revoke(person.account, _row(form.text("id"))):
+    if not await app_passwords.revoke(person.account, _number(form.text("id"))):
         raise problems.not_found("There is no such app password.")
     return see_other("/apps?done=password")
 
@@ -124,9 +128,9 @@ async def _apps(
     return page(request, "apps.html", **shown | said)
 
 
-def _row(text: str) -> int:
-    """Return the number of a row; 0, which none has, for what is no such number."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LAST_ROW)) else 0
+def _number(text: str) -> int:
+    """Return the number of a row; 0, which none has, for what is not one."""
+    return row_number(int(text)) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
 
 def _sentence(error: InvalidInput) -> str:

@@ -13,7 +13,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from balados_relay.accounts.scopes import described, is_requestable
+from balados_relay.accounts.scopes import STOCK, described, is_requestable
 from balados_relay.accounts.service import Accounts
 from balados_relay.web.forms import Form
 from balados_relay.web.pages import page
@@ -21,9 +21,6 @@ from balados_relay.web.session import Person
 from balados_shared.authorization import Authorization, answered, is_registered, origin_of, read_authorization
 from balados_shared.errors import InvalidInput
 from balados_shared.times import SECOND
-
-PAGES_SCOPES = ("user.sync", "user.subscriptions", "user.plays", "user.likes")
-"""What a web page that asks for a token gets: what balados.app uses."""
 
 MAX_STATE = 2_000
 
@@ -43,7 +40,7 @@ class Question(Struct, frozen=True):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        return self.app.scopes if self.app else PAGES_SCOPES
+        return self.app.scopes if self.app else STOCK
 
 
 @get("/authorize", bucket="auth")
@@ -133,7 +130,7 @@ def _policy(question: Question) -> dict[str, str]:
 
 async def _hand_over(request: Request[Any, Any, Any], person: Person, accounts: Accounts, origin: str) -> Page:
     host = urlsplit(origin).netloc
-    issued = await accounts.bearers.issue(person.account, app_id=origin, name=host, url=origin, scopes=PAGES_SCOPES)
+    issued = await accounts.bearers.issue(person.account, app_id=origin, name=host, url=origin, scopes=STOCK)
     seconds = (issued.expires - accounts.now()) // SECOND
     policy = {"script-src": "'self'"}
     return page(request, "handover.html", policy=policy, origin=origin, host=host, issued=issued, expires_in=seconds)

@@ -15,7 +15,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from balados_relay.web.static_files import static_url
 from balados_shared.http.illustrated import Document, Example, illustrate
 
-_METHODS = ("get", "post", "put", "patch", "delete")
+_METHODS = ("get", "head", "post", "put", "patch", "delete")
 _OWN_NAME = re.compile(r"[^a-z0-9]+")
 
 

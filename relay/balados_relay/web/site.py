@@ -2,6 +2,7 @@
 
 from litestar.types import ControllerRouterHandler
 
+from balados_relay.web.apps import apps
 from balados_relay.web.authorize import consent
 from balados_relay.web.doors import doors
 from balados_relay.web.home import show_dashboard
@@ -12,7 +13,7 @@ from balados_relay.web.static_files import static_file
 
 site: tuple[ControllerRouterHandler, ...] = (
     pages(*doors),
-    pages(show_dashboard, *consent, *for_everybody, guards=[only_people]),
+    pages(show_dashboard, *consent, *apps, *for_everybody, guards=[only_people]),
     pages(*for_owners, guards=[only_owners]),
     static_file,
 )

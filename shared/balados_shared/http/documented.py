@@ -120,17 +120,22 @@ def openapi(
 _RECORDS: list[tuple[str, Any, Any]] = [(kind.plural, list[dict[str, Any]], []) for kind in ALL]
 """The lists that a message may hold, one for each kind of record (docs/sync.md)."""
 
+_CURSOR_ASKED = "Where a device stands, empty at first. With it goes `device_id`; an app without numbers leaves it out"
+_TIME_OR_NULL = [OpenAPIType.STRING, OpenAPIType.NULL]
+
 _SYNC_MESSAGE = Schema(
     type=OpenAPIType.OBJECT,
-    required=["device_id", "cursor"],
     properties={
         "device_id": Schema(type=OpenAPIType.STRING, min_length=1, max_length=100, examples=["d7k2"]),
-        "cursor": Schema(type=OpenAPIType.STRING, max_length=100, description="Where it stands; empty at first"),
+        "cursor": Schema(type=OpenAPIType.STRING, max_length=100, description=_CURSOR_ASKED),
         "count": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_NUMBER),
         "runs": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, max_length=100), max_items=50),
         **{kind.plural: Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)) for kind in ALL},
+        "since": Schema(type=_TIME_OR_NULL, description="Without a cursor: the `synced_at` of the answer before"),
+        "last_sync": Schema(type=_TIME_OR_NULL, description="With `changes`: the `sync_token` of the answer before"),
+        "changes": Schema(type=OpenAPIType.OBJECT, description="The other documented form: the lists stand in here"),
     },
-    description="What a device sends (docs/sync.md).",
+    description="What a device sends (docs/sync.md), or an app that keeps no cursor, in either documented form.",
 )
 
 
@@ -153,7 +158,25 @@ SyncResult = defstruct(
         *_RECORDS,
     ],
 )
-"""What the relay answers (docs/sync.md)."""
+"""What the relay answers a device (docs/sync.md)."""
+
+Rows = list[dict[str, Any]]
+
+AnySyncResult = defstruct(
+    "AnySyncResult",
+    [
+        ("synced_at", Annotated[str, Meta(description="To devices, and to apps that send the lists as they are.")], ""),
+        ("cursor", Annotated[str, Meta(description="To devices only.")], ""),
+        ("more", bool, False),
+        ("verdicts", Rows, []),
+        ("clone", bool, False),
+        *_RECORDS,
+        ("sync_token", Annotated[str, Meta(description="To apps that send `changes`.")], ""),
+        ("changes", Annotated[dict[str, Rows], Meta(description="To apps that send `changes`: the lists.")], {}),
+        ("conflicts", Annotated[Rows, Meta(description="To apps that send `changes`.")], []),
+    ],
+)
+"""What the relay answers in each of the three forms (docs/sync.md, protocol sheet section 4)."""
 
 
 def _refusals(*statuses: int) -> Responses:

@@ -36,6 +36,7 @@ def read_examples(package: str, name: str = "examples.json") -> list[Example]:
 def illustrate(document: Document, examples: Sequence[Example]) -> Document:
     """Return a document with examples in it. Where several are of one operation and status, the first stands."""
     shown: Document = msgspec.json.decode(msgspec.json.encode(document))
+    shown["paths"] = _in_order(shown["paths"])
     for example in reversed(examples):
         method, _, path = example.operation.partition(" ")
         operation = shown["paths"].get(path, {}).get(method.lower())
@@ -54,6 +55,13 @@ class IllustratedDocument(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: Document) -> bytes:
         """Return the document. What stands between the routes and here keeps it as it is."""
         return self.render_json(request, illustrate(openapi_schema, self._examples))
+
+
+def _in_order(paths: dict[str, Document]) -> dict[str, Document]:
+    """Sort the paths within what they are about: Litestar gives those of one handler in any order."""
+    about = {path: next(iter(methods.values())).get("tags", [""])[0] for path, methods in paths.items()}
+    topics = list(dict.fromkeys(about.values()))
+    return {path: paths[path] for path in sorted(paths, key=lambda path: (topics.index(about[path]), path))}
 
 
 def _show(operation: Document, example: Example) -> None:

@@ -72,7 +72,7 @@ FeedMetadata: TypeAlias = NamedDependency[SkipValidation[MetadataSource]]
     scope=READ,
     bucket="metadata",
     summary="Show what a feed says of itself",
-    responses=reads(502),
+    responses=reads(429, 502),
 )
 async def show_metadata(feed: FromPath[FeedText], feed_metadata: FeedMetadata) -> MetadataAnswer:
     return MetadataAnswer(await feed_metadata.metadata(FeedId.read(feed)))

@@ -10,7 +10,8 @@ _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"n
 _TO_CALLERS = (b"cache-control", b"no-store")
 _ON_PAGES = (
     b"content-security-policy",
-    b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    b"default-src 'none'; style-src 'self'; img-src 'self'; "
+    b"form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 )
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
 

@@ -18,12 +18,12 @@ from balados_relay.accounts.pairing import Paired
 from balados_relay.accounts.service import Accounts
 from balados_relay.accounts.single_use import UsedTokens
 from balados_relay.accounts.verified import Verified, VerifiedTokens
+from balados_relay.app import SCHEMAS
 from balados_relay.storage import accounts as storage
 from balados_relay.storage.accounts import Counter, Grant
 from balados_shared.errors import InvalidInput
 from balados_shared.problems import Problem, unauthorized
 from balados_shared.storage.database import Database
-from balados_shared.storage.migrate import Schema
 from balados_shared.tokens import new_key, public_pem, sign_request, verify_request
 
 SECOND = 1_000
@@ -50,7 +50,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "relay.db", [Schema("relay", "balados_relay.storage.schema")])
+    database = await Database.open(tmp_path / "relay.db", SCHEMAS)
     yield database
     await database.close()
 

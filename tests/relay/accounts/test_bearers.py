@@ -94,6 +94,12 @@ async def test_a_token_that_is_not_ours_is_refused(relay: Relay, account: int) -
         assert is_refused(relay, token)
 
 
+async def test_an_app_without_a_key_cannot_sign(relay: Relay, account: int) -> None:
+    app = await App.paired(relay)
+    await issue(relay, account)
+    assert is_refused(relay, app.token(app_id=ORIGIN))
+
+
 def test_what_has_three_parts_is_signed() -> None:
     assert is_signed("a.b.c")
     assert not any(is_signed(token) for token in ("", "a.b", "a..c", ".b.c", "a.b.", "a.b.c.d", "balados_x"))

@@ -1,7 +1,6 @@
 """How often the relay may be asked, through its whole app."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,34 +9,15 @@ import pytest
 from balados_relay.api import limits
 from balados_relay.api.windows import Exceeded, Limit
 from balados_relay.app import Relay, create_app
-from balados_relay.settings import Settings
-from balados_relay.storage import accounts as storage
-from balados_shared.tokens import new_key, public_pem
 from support.apps import App
+from support.full import full_app
 from support.loopback import Clock, client_of
-from support.strategies import NOON
 
 
 @pytest.fixture
 async def client(relay: Relay) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(create_app(relay), None) as client:
         yield client
-
-
-async def app_of(relay: Relay, app_id: str, account: str = "Ada") -> App:
-    """An app that signs, and may do everything."""
-    paired = await App.paired(relay, account, app_id)
-    key = new_key()
-    grant = storage.Grant(
-        relay.accounts.peek(await relay.accounts.invite(account), source="here").id,
-        f"org.example.{app_id}",
-        public_pem(key),
-        app_id,
-        NOON,
-        scopes="*",
-    )
-    await relay.database.write(lambda connection: storage.add_grant(connection, grant))
-    return App(relay, app_id, grant.app_id, paired.user_id, key)
 
 
 async def ask(client: httpx.AsyncClient, app: App, method: str = "GET", path: str = "/likes") -> httpx.Response:
@@ -49,7 +29,7 @@ async def ask(client: httpx.AsyncClient, app: App, method: str = "GET", path: st
 async def test_the_31st_sync_of_a_burst_is_told_how_long_to_wait(
     client: httpx.AsyncClient, relay: Relay, clock: Clock
 ) -> None:
-    app = await app_of(relay, "web")
+    app = await full_app(relay, "web")
     for left in reversed(range(30)):
         answer = await ask(client, app, "POST", "/sync")
         assert (answer.status_code, answer.headers["RateLimit-Remaining"]) == (200, str(left))
@@ -84,7 +64,7 @@ async def test_the_31st_sync_of_a_burst_is_told_how_long_to_wait(
 async def test_every_answer_tells_the_documented_limit(
     client: httpx.AsyncClient, relay: Relay, method: str, path: str, limit: int
 ) -> None:
-    answer = await ask(client, await app_of(relay, "web"), method, path)
+    answer = await ask(client, await full_app(relay, "web"), method, path)
     assert answer.status_code in {200, 400, 422}
     assert answer.headers["RateLimit-Limit"] == str(limit)
     assert answer.headers["RateLimit-Remaining"] == str(limit - 1)
@@ -94,17 +74,17 @@ async def test_one_noisy_app_does_not_lock_out_the_others(
     client: httpx.AsyncClient, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.BUCKETS, "user.likes.read", Limit(3, 60))
-    noisy, quiet = await app_of(relay, "noisy"), await app_of(relay, "quiet")
+    noisy, quiet = await full_app(relay, "noisy"), await full_app(relay, "quiet")
     assert [(await ask(client, noisy)).status_code for _ in range(20)] == [200] * 3 + [429] * 17
     assert (await ask(client, quiet)).status_code == 200
-    assert (await ask(client, await app_of(relay, "web", "Bob"))).status_code == 200
+    assert (await ask(client, await full_app(relay, "web", "Bob"))).status_code == 200
 
 
 async def test_an_account_cannot_multiply_its_limit_by_apps(
     client: httpx.AsyncClient, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.BUCKETS, "user.likes.read", Limit(1, 60))
-    apps = [await app_of(relay, f"web{number}") for number in range(6)]
+    apps = [await full_app(relay, f"web{number}") for number in range(6)]
     assert [(await ask(client, app)).status_code for app in apps] == [200] * 4 + [429] * 2
 
 
@@ -112,7 +92,7 @@ async def test_reading_and_writing_are_counted_apart(
     client: httpx.AsyncClient, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(limits.BUCKETS, "user.likes.read", Limit(1, 60))
-    app = await app_of(relay, "web")
+    app = await full_app(relay, "web")
     assert [(await ask(client, app)).status_code for _ in range(2)] == [200, 429]
     assert (await ask(client, app, "POST")).status_code == 400
 
@@ -145,9 +125,3 @@ async def test_addresses_of_one_network_count_as_one(relay: Relay, clock: Clock)
         counts.of_address("auth", "2001:db8:1:2:ffff::1")
     assert counts.of_address("auth", "2001:db8:1:3::1").left == 9
     assert counts.of_address("auth", "192.0.2.1").left == 9
-
-
-async def test_every_scope_of_the_sheets_has_a_bucket_where_one_is_documented(tmp_path: Path) -> None:
-    assert Settings(tmp_path).allow_origins == ()
-    assert limits.BUCKETS["user.plays.write"] == Limit(60, 60)
-    assert limits.BUCKETS["user.collections.write"] == limits.BUCKETS["user.subscriptions.write"]

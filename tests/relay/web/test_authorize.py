@@ -1,11 +1,13 @@
 """The documented flow whole: an app asks, a person decides, and the answer goes only where it may."""
 
+import asyncio
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import pytest
 
 from balados_relay.app import Relay
+from balados_shared.authorization import read_authorization
 from support.asking_apps import CALLBACK, OTHER_KEY, SigningApp
 from support.loopback import Clock
 from support.visitors import Visitor
@@ -179,6 +181,18 @@ async def test_a_new_key_under_a_known_id_is_told_and_ends_the_old_one(
     headers = {"Authorization": f"Bearer {old}"}
     assert (await ada.client.get("/api/v1/play", headers=headers)).status_code == 401
     assert owned.accounts.authenticate(newer.token(user_id(owned)))
+
+
+async def test_the_old_key_ends_even_if_who_consented_goes_away(owned: Relay, app: SigningApp, clock: Clock) -> None:
+    told = asyncio.Event()
+    owned.accounts.on_revoked.append(lambda *_: told.set())
+    await owned.accounts.consent(1, read_authorization(app.request(), clock.now))
+    newer = read_authorization(SigningApp(clock, key=OTHER_KEY).request(), clock.now)
+    asking = asyncio.create_task(owned.accounts.consent(1, newer))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait_for(told.wait(), 5)
+    assert asking.cancelled()
 
 
 async def test_a_revoked_app_can_be_allowed_again(owned: Relay, ada: Visitor, app: SigningApp) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from balados_relay.app import Relay
+from balados_relay.web.apps import apps
 from balados_relay.web.csrf import token_for
 from balados_relay.web.doors import doors
 from balados_relay.web.settings import for_everybody, for_owners
@@ -10,7 +11,7 @@ from support.visitors import PASSWORD, Visitor, visiting
 
 FORMS = sorted(
     path.replace("{session:int}", "1")
-    for handler in (*doors, *for_everybody, *for_owners)
+    for handler in (*doors, *apps, *for_everybody, *for_owners)
     for path in handler.paths
     if "POST" in handler.http_methods
 )

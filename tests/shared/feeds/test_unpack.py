@@ -12,8 +12,14 @@ TEXT = b"<rss>" * 1_000
 
 @pytest.mark.parametrize(
     ("encoding", "packed"),
-    [("", TEXT), ("identity", TEXT), ("gzip", gzip.compress(TEXT)), (" GZIP", gzip.compress(TEXT))]
-    + [("deflate", zlib.compress(TEXT))],
+    [
+        ("", TEXT),
+        ("identity", TEXT),
+        ("gzip", gzip.compress(TEXT)),
+        (" GZIP", gzip.compress(TEXT)),
+        ("deflate", zlib.compress(TEXT)),
+    ],
+    ids=["none", "identity", "gzip", "GZIP", "deflate"],
 )
 def test_a_body_comes_out_as_it_was(encoding: str, packed: bytes) -> None:
     unpack = unpacker(encoding)

@@ -8,7 +8,7 @@ ALTER TABLE grants ADD COLUMN image TEXT;
 ALTER TABLE grants ADD COLUMN scopes TEXT NOT NULL DEFAULT 'user.sync';
 
 -- A token that an app shows as it is, by its SHA-256; `refresh_hash` is that of the token which renews it. Both are
--- replaced in place, so the app stays one device of the account.
+-- replaced in place, so the app stays one device of the account. When it was last used stands in its grant.
 CREATE TABLE bearers (
     id              INTEGER PRIMARY KEY,
     account         INTEGER NOT NULL,
@@ -20,7 +20,6 @@ CREATE TABLE bearers (
     created         INTEGER NOT NULL,
     expires         INTEGER NOT NULL,
     refresh_expires INTEGER,
-    last_used       INTEGER,
     FOREIGN KEY (account, app_id) REFERENCES grants (account, app_id)
 ) STRICT;
 CREATE INDEX bearers_by_app ON bearers (account, app_id);
