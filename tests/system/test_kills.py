@@ -21,7 +21,7 @@ from support.tools import require_tool, unavailable
 
 FEED = FeedId.of("https://feeds.example/kills.xml")
 ITEM = EpisodeId.of("kills", None)
-ROUNDS = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 20
+ROUNDS = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 12
 
 
 class Writer:

@@ -270,7 +270,7 @@ ACTS = st.builds(
 )
 
 
-@settings(max_examples=40, phases=[Phase.generate])
+@settings(max_examples=25, phases=[Phase.generate])
 @given(acts=st.lists(ACTS, min_size=10, max_size=60))
 def test_any_mixed_fleet_converges_and_nobody_undoes_what_they_never_saw(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Act]
