@@ -34,6 +34,7 @@ from balados_shared.http.library import ROUTERS
 from balados_shared.http.problems import EXCEPTION_HANDLERS
 from balados_shared.http.requests import JsonRequest
 from balados_shared.http.server import serve
+from balados_shared.http.slashes import restore_slashes
 from balados_shared.storage.database import Database
 from balados_shared.storage.lock import DataDirectoryLock
 from balados_shared.storage.migrate import Schema
@@ -132,6 +133,7 @@ def _routes(daemon: Daemon, admits: Callable[[object], bool]) -> Any:
         },
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi("Balados daemon", TOKENS, everywhere="owner"),
+        middleware=[restore_slashes],
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,

@@ -48,6 +48,7 @@ from balados_shared.http.illustrated import read_examples
 from balados_shared.http.requests import JsonRequest
 from balados_shared.http.safe_headers import SafeHeaders
 from balados_shared.http.server import serve
+from balados_shared.http.slashes import restore_slashes
 from balados_shared.storage.database import Database
 from balados_shared.storage.lock import DataDirectoryLock
 from balados_shared.storage.migrate import Schema
@@ -107,7 +108,9 @@ class Relay:
         self.connections = Connections()
         self.accounts.on_revoked.append(self.connections.cut_off)
         self.limits = limits.Limits(clock)
-        self.room = LiveRoom(self.accounts, self.arrivals, self.hub, self.connections, self.libraries.of, PlayLimit())
+        self.room = LiveRoom(
+            self.accounts, self.arrivals, self.hub, self.connections, self.libraries.of, PlayLimit(), self.limits.spend
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -189,6 +192,7 @@ def create_app(relay: Relay) -> App:
         before_send=[limits.tell_limits],
         exception_handlers={Exception: answer_anywhere},
         openapi_config=openapi("Balados relay", TOKENS, examples=EXAMPLES, page=Reference(EXAMPLES)),
+        middleware=[restore_slashes],
         request_class=JsonRequest,
         request_max_body_size=MAX_UNPACKED,
         logging_config=None,

@@ -19,9 +19,11 @@ from balados_shared.errors import BaladosError, InvalidInput
 from balados_shared.storage import checkpoints, forget, purge
 from balados_shared.storage.database import Database
 from balados_shared.storage.errors import Corrupt
-from balados_shared.times import HOUR
+from balados_shared.times import HOUR, MINUTE
 
 EVERY = 6 * HOUR
+FIRST = 5 * MINUTE
+"""A relay that is restarted every day tidies up too."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,9 +120,11 @@ async def run_jobs(database: Database, jobs: Sequence[Job], clock: Callable[[], 
 
 
 async def keep_tidy(database: Database, accounts: Accounts, clock: Callable[[], int]) -> None:
-    """Do all jobs every few hours, for ever."""
+    """Do all jobs soon, and then every few hours, for ever."""
+    wait = FIRST
     while True:
-        await asyncio.sleep(EVERY / 1_000)
+        await asyncio.sleep(wait / 1_000)
+        wait = EVERY
         try:
             await accounts.save_uses()
             await run_jobs(database, JOBS, clock)

@@ -167,6 +167,7 @@ async def test_the_jobs_are_done_by_the_clock(relay: Relay, clock: Clock, monkey
     account = await account_of(relay, "anna")
     clock.now = NOON + 2 * KEPT
     monkeypatch.setattr(maintenance, "EVERY", 1)
+    monkeypatch.setattr(maintenance, "FIRST", 1)
     async with relay.running():
         await until(lambda: not relay.database.read(lambda connection: log.latest(connection, account)))
 

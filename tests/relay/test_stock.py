@@ -1,7 +1,9 @@
 """The stock clients' own calls, unchanged: both dialects of sync, the queue's bodies, odd ids, floats."""
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote, unquote
 
 import httpx
 import jwt
@@ -152,11 +154,27 @@ async def test_likes_come_and_go(stock: Stock) -> None:
     assert (await stock.ask("DELETE", f"/likes/{FeedId.of(URL)}")).json() == {"status": "success"}
     (row,) = (await stock.sync(since=told["synced_at"], subscriptions=[]))["likes"]
     assert row["unliked_at"] is not None
-    assert (await stock.sync(subscriptions=[]))["likes"] == []
+    assert [row["unliked_at"] is None for row in (await stock.sync(subscriptions=[]))["likes"]] == [False]
+    assert (await stock.sync(changes={}))["changes"]["likes"] == []
 
 
 async def test_an_unknown_play_status_is_not_found(stock: Stock) -> None:
     assert (await stock.ask("GET", f"/play/{FEED}/{ITEM}")).status_code == 404
+
+
+@pytest.mark.parametrize("item", ["https://cdn.example.com/a/0001.mp3", "guid/with/slashes"])
+async def test_an_episode_may_be_named_by_what_holds_a_slash(stock: Stock, item: str) -> None:
+    feed = quote(base64.b64encode("https://example.com/?ü>ÿ".encode()).decode(), safe="")
+    body: Any = {"feedUrl": "https://example.com/?ü>ÿ", "episodeId": item, "position": 61, "completed": False}
+    assert (await stock.ask("POST", "/play", body)).status_code == 200
+    name = quote(item, safe="")
+    assert (await stock.ask("GET", f"/play/{feed}/{name}")).json()["position"] == 61
+    assert (await stock.ask("PUT", f"/play/{name}/position", {"position": 62})).status_code == 200
+    assert (await stock.ask("GET", f"/play/{feed}/{name}")).json()["position"] == 62
+    for method, path in (("POST", "/likes"), ("DELETE", f"/likes/{feed}/{name}"), ("DELETE", f"/subscriptions/{feed}")):
+        body = {"rss_source_feed": unquote(feed), "rss_source_item": item} if method == "POST" else None
+        assert (await stock.ask(method, path, body)).status_code == 200
+    assert (await stock.ask("GET", "/likes")).json()["likes"] == []
 
 
 # The envelope dialect

@@ -19,7 +19,7 @@ Admits = Callable[[object], bool]
 class Player:
     """A local program that has shown the token, and may do everything."""
 
-    may_play = may_sync = fractions = True
+    may_play = may_sync = is_device = fractions = True
 
     def __init__(self, library: LibraryService) -> None:
         self.library = library

@@ -16,6 +16,9 @@ from balados_shared.times import MINUTE
 
 INVITE_LIFETIME = 15 * MINUTE
 
+DEVICE_PREFIX = "app.balados.daemon."
+"""How the app ids of our own programs begin. No app gets one by consent."""
+
 
 class Paired(Struct, frozen=True):
     """What a device needs to know to sign its requests."""

@@ -8,7 +8,7 @@ from balados_relay.accounts.bearers import Bearers
 from balados_relay.accounts.callers import Caller, Callers
 from balados_relay.accounts.codes import RANDOM_BYTES, hash_code, new_code, read_code
 from balados_relay.accounts.names import plain
-from balados_relay.accounts.pairing import Applicant, Paired, invite, redeem
+from balados_relay.accounts.pairing import DEVICE_PREFIX, Applicant, Paired, invite, redeem
 from balados_relay.accounts.tries import CodeTries
 from balados_relay.storage import accounts as storage
 from balados_relay.storage import apps
@@ -196,7 +196,7 @@ class Accounts:
 def _applicant(public_key: str, device_id: str, device_name: str, app_id: str | None) -> Applicant:
     device_id = plain(device_id, "a device id", _MAX_DEVICE_ID)
     return Applicant(
-        plain(app_id or f"app.balados.daemon.{device_id}", "an app id", _MAX_APP_ID),
+        plain(app_id or f"{DEVICE_PREFIX}{device_id}", "an app id", _MAX_APP_ID),
         check_public_key(public_key),
         plain(device_name, "a device name", _MAX_DEVICE_NAME),
     )

@@ -13,6 +13,7 @@ from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.scopes import ADMINISTRATION, allows
 from balados_relay.accounts.service import Accounts
 from balados_relay.api.callers import authenticated, only_callers
+from balados_relay.api.limits import check
 from balados_relay.storage.accounts import Grant
 from balados_shared import problems
 from balados_shared.http.documented import reads, writes
@@ -93,16 +94,17 @@ async def revoke_app(
 @post(
     "/auth/refresh",
     status_code=200,
-    bucket="refresh",
     summary="Ask whether the key is still good, or renew a bearer token",
     responses=writes(429),
 )
 async def refresh(request: Request[Any, Any, Any], accounts: NamedDependency[Accounts]) -> StillGood | Renewed:
     """Answer in the shape of who asks: one that signs is told that it may; one with a `refresh_token` gets a token."""
     if "authorization" in request.headers:
-        caller = authenticated(request)
+        request.state.caller = caller = authenticated(request)
+        check(request, "refresh")
         message = "Authorization valid. Create new JWT with fresh expiration."
         return StillGood("success", caller.user_id, caller.app_id, list(caller.scopes), 3_600, message)
+    check(request, "refresh")
     body = decode_json(await request.body() or b"null")
     token = body.get("refresh_token") if isinstance(body, dict) else None
     if not isinstance(token, str):

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from balados_relay.accounts.callers import Caller
 from balados_relay.accounts.claimed import claimed_scopes
+from balados_relay.accounts.pairing import DEVICE_PREFIX
 from balados_relay.accounts.scopes import allows
 from balados_relay.accounts.service import Accounts
 from balados_relay.api.sync import sender
@@ -74,7 +75,8 @@ class Connections:
 class LiveRoom(Struct, frozen=True):
     """What the live route needs: who may come in, where news comes from, who is there, and how much they may say.
 
-    `library_of` gives the library of a caller, as far as the caller may change it. `ticks` is a clock in seconds.
+    `library_of` gives the library of a caller, as far as the caller may change it. `spend` counts the bytes
+    of an exchange. `ticks` is a clock in seconds.
     """
 
     accounts: Accounts
@@ -83,6 +85,7 @@ class LiveRoom(Struct, frozen=True):
     connections: Connections
     library_of: Callable[[Caller], LibraryAccess]
     plays: PlayLimit
+    spend: Callable[[Caller, int], None]
     ticks: Callable[[], float] = time.monotonic
 
 
@@ -98,6 +101,7 @@ class Member:
         # The token was used up when it opened the connection, not by each change that comes over it.
         self.library = room.library_of(replace(caller, token_id=None))
         self.may_play, self.may_sync = scopes
+        self.is_device = caller.app_id.startswith(DEVICE_PREFIX)
         self._room = room
         self._connection = connection
 
@@ -108,6 +112,7 @@ class Member:
         if not self.may_sync:
             raise problems.forbidden()
         self._room.connections.speaks(self.caller, self._connection)
+        self._room.spend(self.caller, len(text))
         return await self._room.arrivals.exchange(sender(self.caller), decode_request(text.encode()))
 
 

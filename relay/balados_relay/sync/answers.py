@@ -52,7 +52,7 @@ def _flat(news: Holdings) -> Shape:
     return {
         "subscriptions": [_subscription(subscription) for subscription in news.subscriptions],
         "play_statuses": [_play(play) for play in news.plays],
-        "likes": [_like(like) for like in news.likes if like.present or not news.is_full],
+        "likes": [_like(like) for like in news.likes],
         "playlists": [_playlist(playlist, items) for playlist, items in news.playlists],
     }
 

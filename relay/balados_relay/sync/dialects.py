@@ -20,6 +20,9 @@ Dialect = Literal["flat", "envelope", "both"]
 Fields = Mapping[str, Any]
 
 _FLAT = ("since", "subscriptions", "play_statuses", "likes", "playlists")
+_IGNORED = ("likes", "playlists")
+"""Lists that upstream passes over when they are none."""
+
 _NEVER = Instant(0)
 
 R = TypeVar("R")
@@ -95,6 +98,8 @@ class _Rows:
     def read(self, name: str, kind: type[Value], read: Callable[[Fields], R]) -> list[R]:
         """Read one list; what cannot be read is named by its place."""
         rows = self._lists.get(name) or []
+        if not isinstance(rows, list) and name in _IGNORED:
+            return []
         if not isinstance(rows, list):
             raise InvalidInput(f"{name} must be a list")
         found: list[R] = []

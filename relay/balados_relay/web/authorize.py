@@ -13,6 +13,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from msgspec import Struct
 
+from balados_relay.accounts.pairing import DEVICE_PREFIX
 from balados_relay.accounts.scopes import STOCK, described, is_requestable
 from balados_relay.accounts.service import Accounts
 from balados_relay.web.forms import Form
@@ -24,7 +25,7 @@ from balados_shared.times import SECOND
 
 MAX_STATE = 2_000
 
-_RESERVED = ("app.balados.daemon.", "token.")
+_RESERVED = (DEVICE_PREFIX, "token.")
 """App ids that devices and pasted tokens have."""
 
 Page = Response[Any]

@@ -11,6 +11,7 @@ from balados_shared.http.bodies import BodyLimits
 from balados_shared.http.compression import Compression
 from balados_shared.http.interruption import Interruption
 from balados_shared.http.request_ids import RequestIds
+from balados_shared.http.slashes import KeepSlashes
 
 MAX_BYTES = 10_000_000
 """Bytes of a request body on the wire."""
@@ -23,4 +24,4 @@ def with_edge(
     app: App, *, max_bytes: int = MAX_BYTES, max_unpacked: int = MAX_UNPACKED, bodiless: Collection[str] = ()
 ) -> App:
     """Put an app behind request ids, answer compression and body limits."""
-    return RequestIds(Interruption(Compression(BodyLimits(app, max_bytes, max_unpacked, bodiless))))
+    return RequestIds(Interruption(Compression(BodyLimits(KeepSlashes(app), max_bytes, max_unpacked, bodiless))))

@@ -54,6 +54,11 @@ class Guest(Protocol):
         ...
 
     @property
+    def is_device(self) -> bool:
+        """Whether it is one of our own programs, for which other limits hold."""
+        ...
+
+    @property
     def may_sync(self) -> bool:
         """Whether they may follow the library and exchange changes: one of our own devices, or an app like one."""
         ...
@@ -154,7 +159,7 @@ class LiveConnection:
         except Problem:
             await self._complain(LiveProblem("INVALID_TOKEN", "Invalid or revoked token"))
             return None
-        if guest.may_sync:
+        if guest.is_device:
             self._become_known()
         await self._send({"status": "ok", "message": "Authenticated successfully", "data": {"user_id": guest.user_id}})
         return guest
